@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What a process runs: the file name it was started by, the path of its
+ * executable, its arguments. Used by the exec hook and by the snapshot.
+ *
+ * Verifier rule met on 5.10 and 6.1: bounds are lost when a value is spilled, so
+ * each offset and length is masked on its way into the helper, and the buffer is
+ * large enough for the sum of all masks.
+ */
+#ifndef MASFLOW_EXEC_IMAGE_BPF_H
+#define MASFLOW_EXEC_IMAGE_BPF_H
+
+#include "masflow_bpf/vmlinux.h"
+#include "masflow_bpf/wire.h"
+#include "task.bpf.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
+const volatile u32 args_limit = 4096; /* <= MF_ARGS_MAX */
+
+#define MF_NAME_LEN 256           /* NAME_MAX and a NUL */
+#define MF_HEAD_MASK 0x1fff       /* file name and path together */
+#define MF_ARGS_MASK 0x3fff       /* MF_ARGS_MAX */
+#define MF_EXEC_SIZE_MASK 0x7fff  /* a whole record */
+
+struct exec_image {
+  struct mf_exec record;
+  char tail[MF_EXEC_SIZE_MASK - sizeof(struct mf_exec) + 1];
+};
+_Static_assert(MF_HEAD_MASK + MF_ARGS_MASK <= sizeof(((struct exec_image *)0)->tail), "tail");
+_Static_assert(MF_FILENAME_MAX + MF_PATH_MAX <= MF_HEAD_MASK + 1, "head");
+/* The kernel takes no per-CPU value above 32 KiB. */
+_Static_assert(sizeof(struct exec_image) <= 32768, "per-CPU limit");
+
+/* Step from the root of a mount to where it is mounted; false at the root of the tree. */
+static __always_inline bool leave_mount(struct mount **mount, struct dentry **dentry)
+{
+  struct mount *outer = BPF_CORE_READ(*mount, mnt_parent);
+
+  if (!outer || outer == *mount)
+    return false;
+  *dentry = BPF_CORE_READ(*mount, mnt_mountpoint);
+  *mount = outer;
+  return true;
+}
+
+/* Appends one component at record->filename_len + record->path_len; false: none could be read. */
+static __always_inline bool append_component(struct exec_image *image, struct dentry *dentry)
+{
+  struct mf_exec *record = &image->record;
+  u64 at = record->filename_len + record->path_len;
+  long len;
+
+  asm volatile("%0 &= 0x1fff" : "+r"(at)); /* MF_HEAD_MASK */
+  len = bpf_probe_read_kernel_str(image->tail + at, MF_NAME_LEN,
+                                  BPF_CORE_READ(dentry, d_name.name));
+  if (len <= 1)
+    return false;
+  record->path_len += len;
+  record->path_parts += 1;
+  return true;
+}
+
+/*
+ * The components from the file up to the root of its mount namespace, last one
+ * first (the reader turns them round). bpf_d_path is not allowed here on any
+ * kernel so far. The loop keeps its state in the record, in map memory, which
+ * the verifier does not track: with registers it walked 500,000 instructions.
+ */
+static __always_inline void read_path(struct exec_image *image, struct task_struct *task)
+{
+  struct mf_exec *record = &image->record;
+  struct file *file = BPF_CORE_READ(task, mm, exe_file);
+  struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
+  struct vfsmount *vfsmount = BPF_CORE_READ(file, f_path.mnt);
+  struct mount *mount = (void *)vfsmount - bpf_core_field_offset(struct mount, mnt);
+
+  if (!dentry || !vfsmount) {
+    record->header.flags |= MF_EXEC_NO_PATH;
+    return;
+  }
+  if (BPF_CORE_READ(dentry, d_inode, i_nlink) == 0)
+    record->header.flags |= MF_EXEC_UNLINKED;
+  for (int i = 0; i < MF_PATH_PARTS_MAX; ++i) {
+    struct dentry *parent = BPF_CORE_READ(dentry, d_parent);
+
+    if (dentry == BPF_CORE_READ(mount, mnt.mnt_root)) {
+      if (!leave_mount(&mount, &dentry))
+        return;
+      continue;
+    }
+    if (record->path_len > MF_PATH_MAX - MF_NAME_LEN || !append_component(image, dentry))
+      break;
+    if (dentry == parent) {
+      record->header.flags |= MF_EXEC_PATH_OFF_TREE;
+      return;
+    }
+    dentry = parent;
+  }
+  record->header.flags |= MF_EXEC_PATH_CUT;
+}
+
+/* Only for the current task just after its exec: the kernel wrote these pages a moment ago. */
+static __always_inline void read_args(struct exec_image *image, struct task_struct *task)
+{
+  struct mf_exec *record = &image->record;
+  u64 begin = BPF_CORE_READ(task, mm, arg_start);
+  u64 len = BPF_CORE_READ(task, mm, arg_end) - begin;
+  u64 at = record->filename_len + record->path_len;
+
+  record->args_total = len;
+  if (len > args_limit)
+    len = args_limit;
+  asm volatile("%0 &= 0x1fff" : "+r"(at));  /* MF_HEAD_MASK */
+  asm volatile("%0 &= 0x3fff" : "+r"(len)); /* MF_ARGS_MASK */
+  if (bpf_probe_read_user(image->tail + at, len, (void *)begin))
+    record->header.flags |= MF_EXEC_NO_ARGS;
+  else
+    record->args_len = len;
+}
+
+static __always_inline void read_filename(struct exec_image *image, const char *filename)
+{
+  long len = bpf_probe_read_kernel_str(image->tail, MF_FILENAME_MAX, filename);
+
+  if (len == MF_FILENAME_MAX)
+    image->record.header.flags |= MF_EXEC_FILENAME_CUT;
+  image->record.filename_len = len > 0 ? (len - 1) & (MF_FILENAME_MAX - 1) : 0;
+}
+
+/* Filename is NULL for a task that is not the current one: then its memory cannot be read either. */
+static __always_inline u64 fill_exec(struct exec_image *image, struct task_struct *task,
+                                     const char *filename)
+{
+  struct mf_exec *record = &image->record;
+  const struct cred *cred = BPF_CORE_READ(task, cred);
+
+  __builtin_memset(record, 0, sizeof(*record));
+  fill_header(&record->header, MF_KIND_EXEC, 0, task);
+  fill_process(&record->process, task);
+  record->euid = BPF_CORE_READ(cred, euid.val);
+  record->egid = BPF_CORE_READ(cred, egid.val);
+  if (filename)
+    read_filename(image, filename);
+  read_path(image, task);
+  if (filename)
+    read_args(image, task);
+  else
+    record->header.flags |= MF_EXEC_NO_ARGS;
+  record->header.size =
+      sizeof(*record) + record->filename_len + record->path_len + record->args_len;
+  return record->header.size;
+}
+
+#endif /* MASFLOW_EXEC_IMAGE_BPF_H */

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The kernel types that MasFlow reads, by hand and only the fields it uses.
+ * Offsets are taken from the running kernel's BTF at load time (CO-RE), so the
+ * order and the missing fields here do not matter, and no architecture is named.
+ * A ___suffix is another shape of the same kernel type in other versions.
+ */
+#ifndef MASFLOW_BPF_VMLINUX_H
+#define MASFLOW_BPF_VMLINUX_H
+
+typedef unsigned char __u8;
+typedef unsigned short __u16;
+typedef unsigned int __u32;
+typedef unsigned long long __u64;
+typedef signed char __s8;
+typedef short __s16;
+typedef int __s32;
+typedef long long __s64;
+typedef __u16 __be16;
+typedef __u32 __be32;
+typedef __u32 __wsum;
+typedef __u8 u8;
+typedef __u16 u16;
+typedef __u32 u32;
+typedef __u64 u64;
+typedef __s32 s32;
+typedef __s64 s64;
+typedef _Bool bool;
+#define true 1
+#define false 0
+#define NULL ((void *)0)
+
+/* The kernel's ABI towards BPF programs: stable numbers (linux/bpf.h). */
+enum {
+  BPF_MAP_TYPE_HASH = 1,
+  BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+  BPF_MAP_TYPE_LRU_HASH = 9,
+  BPF_MAP_TYPE_RINGBUF = 27,
+};
+enum { BPF_ANY = 0, BPF_NOEXIST = 1, BPF_EXIST = 2 };
+enum { BPF_RB_NO_WAKEUP = 1, BPF_RB_FORCE_WAKEUP = 2 };
+enum { BPF_RB_AVAIL_DATA = 0 };
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+typedef struct {
+  u32 val;
+} kuid_t;
+
+typedef struct {
+  u32 val;
+} kgid_t;
+
+typedef struct {
+  int counter;
+} atomic_t;
+
+struct cred {
+  kuid_t uid;
+  kgid_t gid;
+  kuid_t euid;
+  kgid_t egid;
+};
+
+struct inode {
+  unsigned int i_nlink;
+};
+
+struct qstr {
+  const unsigned char *name;
+};
+
+struct dentry {
+  struct dentry *d_parent;
+  struct qstr d_name;
+  struct inode *d_inode;
+};
+
+struct vfsmount {
+  struct dentry *mnt_root;
+};
+
+struct mount {
+  struct mount *mnt_parent;
+  struct dentry *mnt_mountpoint;
+  struct vfsmount mnt;
+};
+
+struct path {
+  struct vfsmount *mnt;
+  struct dentry *dentry;
+};
+
+struct file {
+  struct path f_path;
+};
+
+struct mm_struct {
+  unsigned long arg_start;
+  unsigned long arg_end;
+  struct file *exe_file;
+};
+
+struct linux_binprm {
+  const char *filename;
+};
+
+struct signal_struct {
+  atomic_t live;
+  unsigned int flags;
+  int group_exit_code;
+};
+
+struct kernfs_node {
+  struct kernfs_node *parent;
+  u64 id;
+};
+
+/* 6.15 renamed the field. */
+struct kernfs_node___v615 {
+  struct kernfs_node *__parent;
+};
+
+struct cgroup {
+  struct kernfs_node *kn;
+};
+
+struct cgroup_subsys_state {
+  struct cgroup *cgroup;
+};
+
+struct css_set {
+  struct cgroup_subsys_state *subsys[1];
+  struct cgroup *dfl_cgrp;
+};
+
+struct upid {
+  int nr;
+};
+
+struct pid {
+  unsigned int level;
+  struct upid numbers[1];
+};
+
+struct thread_info {
+  unsigned long flags;
+  u32 status;
+};
+
+struct task_struct {
+  struct thread_info thread_info;
+  unsigned int flags;
+  int pid;
+  int tgid;
+  int exit_state;
+  int exit_code;
+  u64 start_boottime;
+  char comm[16];
+  struct task_struct *group_leader;
+  struct task_struct *real_parent;
+  struct mm_struct *mm;
+  struct signal_struct *signal;
+  const struct cred *cred;
+  struct css_set *cgroups;
+  struct pid *thread_pid;
+};
+
+struct seq_file;
+
+struct bpf_iter_meta {
+  struct seq_file *seq;
+};
+
+struct bpf_iter__task {
+  struct bpf_iter_meta *meta;
+  struct task_struct *task;
+};
+
+#if defined(__TARGET_ARCH_x86)
+struct pt_regs {
+  unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax, ip, cs,
+      flags, sp, ss;
+};
+#elif defined(__TARGET_ARCH_arm64)
+struct user_pt_regs {
+  u64 regs[31];
+  u64 sp;
+  u64 pc;
+  u64 pstate;
+};
+struct pt_regs {
+  u64 regs[31];
+  u64 orig_x0;
+  s32 syscallno;
+};
+#else
+#error "define __TARGET_ARCH_x86 or __TARGET_ARCH_arm64"
+#endif
+
+#pragma clang attribute pop
+
+#endif /* MASFLOW_BPF_VMLINUX_H */

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What was delivered and what was not. Loss is an event: it is counted by stream
+// and by reason, and reported in band.
+#ifndef MASFLOW_STATS_H_
+#define MASFLOW_STATS_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "masflow/events.h"
+
+namespace masflow {
+inline namespace v0 {
+
+enum class StreamKind : std::uint8_t { kProcess = 0 };
+inline constexpr std::size_t kStreamKinds = 1;
+
+enum class LossReason : std::uint8_t {
+  kRingFull = 0,    // the host drained too slowly, or the ring is smaller than the record
+  kTableFull = 1,   // a table in the kernel had no room (more than 65,536 processes in filter.trees)
+  kHookMissed = 2,  // the kernel skipped a program that was already running on that CPU
+};
+inline constexpr std::size_t kLossReasons = 3;
+
+// "process"; "ring full", "table full", "hook missed".
+MASFLOW_EXPORT std::string_view Name(StreamKind kind);
+MASFLOW_EXPORT std::string_view Name(LossReason reason);
+
+// Records that were due and will never come. Passed to Session::OnLoss at the end of
+// the drain turn in which it was noticed, after the records of that turn.
+struct Loss {
+  StreamKind stream{};
+  LossReason reason{};
+  std::uint64_t count = 0;   // since the last report of this stream and reason
+  KernelTime since;          // lost between these two times
+  KernelTime until;
+
+  friend bool operator==(const Loss&, const Loss&) = default;
+};
+
+// Counts since the stream was opened; they only grow. Once the stream is drained:
+//   produced == delivered + unheard + merged + malformed + lost_total()
+struct StreamStats {
+  std::uint64_t produced = 0;   // records due, counted in the kernel (and in the snapshot)
+  std::uint64_t delivered = 0;  // handed to a callback or to AsyncNext
+  std::uint64_t unheard = 0;    // taken from the ring, but no callback was set for their kind
+  std::uint64_t merged = 0;     // snapshot entries that a live event had already announced
+  std::uint64_t malformed = 0;  // not decodable; never seen but in damaged recordings
+  std::array<std::uint64_t, kLossReasons> lost{};  // by LossReason
+
+  std::uint64_t lost_total() const {
+    std::uint64_t sum = 0;
+    for (std::uint64_t count : lost) sum += count;
+    return sum;
+  }
+};
+
+struct SessionStats {
+  std::array<StreamStats, kStreamKinds> streams{};  // by StreamKind; zeros where none was opened
+
+  const StreamStats& operator[](StreamKind kind) const {
+    return streams[static_cast<std::size_t>(kind)];
+  }
+};
+
+}  // namespace v0
+}  // namespace masflow
+
+#endif  // MASFLOW_STATS_H_
