@@ -17,7 +17,7 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
-const volatile u32 args_limit = 4096; /* <= MF_ARGS_MAX */
+const volatile unsigned int args_limit = 4096; /* <= MF_ARGS_MAX */
 
 #define MF_NAME_LEN 256           /* NAME_MAX and a NUL */
 #define MF_HEAD_MASK 0x1fff       /* file name and path together */
@@ -105,16 +105,14 @@ static __always_inline void read_path(struct exec_image *image, struct task_stru
 static __always_inline void read_args(struct exec_image *image, struct task_struct *task)
 {
   struct mf_exec *record = &image->record;
-  u64 begin = BPF_CORE_READ(task, mm, arg_start);
-  u64 len = BPF_CORE_READ(task, mm, arg_end) - begin;
+  u64 len = record->args_total;
   u64 at = record->filename_len + record->path_len;
 
-  record->args_total = len;
   if (len > args_limit)
     len = args_limit;
   asm volatile("%0 &= 0x1fff" : "+r"(at));  /* MF_HEAD_MASK */
   asm volatile("%0 &= 0x3fff" : "+r"(len)); /* MF_ARGS_MASK */
-  if (bpf_probe_read_user(image->tail + at, len, (void *)begin))
+  if (bpf_probe_read_user(image->tail + at, len, (void *)BPF_CORE_READ(task, mm, arg_start)))
     record->header.flags |= MF_EXEC_NO_ARGS;
   else
     record->args_len = len;
@@ -141,6 +139,7 @@ static __always_inline u64 fill_exec(struct exec_image *image, struct task_struc
   fill_process(&record->process, task);
   record->euid = BPF_CORE_READ(cred, euid.val);
   record->egid = BPF_CORE_READ(cred, egid.val);
+  record->args_total = BPF_CORE_READ(task, mm, arg_end) - BPF_CORE_READ(task, mm, arg_start);
   if (filename)
     read_filename(image, filename);
   read_path(image, task);

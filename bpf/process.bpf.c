@@ -279,6 +279,28 @@ int mf_execfail_sx(u64 *ctx)
   return report_exec_failed(nr == NR_EXECVE ? SYSCALL_ARG1(regs) : SYSCALL_ARG2(regs), ret);
 }
 
+static __always_inline bool is_running_process(struct task_struct *task)
+{
+  return task && BPF_CORE_READ(task, pid) == BPF_CORE_READ(task, tgid) &&
+         !(BPF_CORE_READ(task, flags) & PF_KTHREAD) &&
+         BPF_CORE_READ(task, signal, live.counter) != 0;
+}
+
+/* Who is whose child: with it the reader finds the descendants that a tree filter starts from. */
+SEC("iter/task")
+int mf_family(struct bpf_iter__task *ctx)
+{
+  struct task_struct *task = ctx->task;
+  struct mf_family_entry entry;
+
+  if (!is_running_process(task))
+    return 0;
+  entry.pid = BPF_CORE_READ(task, tgid);
+  entry.ppid = BPF_CORE_READ(task, real_parent, tgid);
+  bpf_seq_write(ctx->meta->seq, &entry, sizeof(entry));
+  return 0;
+}
+
 /*
  * The processes of the reader's pid namespace, each by its leader. One that is
  * past its exit is left out: its exit record was sent or precedes the stream.
@@ -294,11 +316,7 @@ int mf_snapshot(struct bpf_iter__task *ctx)
   u32 level;
   u64 size;
 
-  if (!task || BPF_CORE_READ(task, pid) != BPF_CORE_READ(task, tgid) ||
-      (BPF_CORE_READ(task, flags) & PF_KTHREAD) ||
-      BPF_CORE_READ(task, signal, live.counter) == 0)
-    return 0;
-  if (!passes_filter(task, BPF_CORE_READ(task, tgid)))
+  if (!is_running_process(task) || !passes_filter(task, BPF_CORE_READ(task, tgid)))
     return 0;
   image = bpf_map_lookup_elem(&snapshot_scratch, &zero);
   if (!image)

@@ -14,7 +14,7 @@
  * the index of a v1 controller. On a hybrid host every task's v2 cgroup may be
  * the root, so the reader chooses once, before the load.
  */
-const volatile s32 cgroup_v1_subsys = -1;
+const volatile int cgroup_v1_subsys = -1;
 
 #define MF_CGROUP_SUBSYS_MAX 32
 

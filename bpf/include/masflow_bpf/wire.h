@@ -128,6 +128,13 @@ struct mf_exec_failed {
 };
 MF_SIZE(mf_exec_failed, 88);
 
+/* What iter/task mf_family yields; never in a ring or a recording. */
+struct mf_family_entry {
+  __u32 pid;
+  __u32 ppid;
+};
+MF_SIZE(mf_family_entry, 8);
+
 /* Upper bounds of the trailing parts, in bytes. */
 #define MF_FILENAME_MAX 4096
 #define MF_PATH_MAX 4096

@@ -20,14 +20,18 @@ namespace masflow {
 inline namespace v0 {
 
 struct TextStyle {
-  bool color = false;   // ANSI colours for the event name
+  bool color = false;  // ANSI colours for the event name
 };
 
 // "12:34:56.123456 PROCESS Exec  …", local time zone.
-MASFLOW_EXPORT void AppendText(const ProcessExecView& e, WallTime at, TextStyle style, std::string* out);
-MASFLOW_EXPORT void AppendText(const ProcessExitView& e, WallTime at, TextStyle style, std::string* out);
-MASFLOW_EXPORT void AppendText(const ProcessForkView& e, WallTime at, TextStyle style, std::string* out);
-MASFLOW_EXPORT void AppendText(const ProcessExecFailureView& e, WallTime at, TextStyle style, std::string* out);
+MASFLOW_EXPORT void AppendText(const ProcessExecView& e, WallTime at, TextStyle style,
+                               std::string* out);
+MASFLOW_EXPORT void AppendText(const ProcessExitView& e, WallTime at, TextStyle style,
+                               std::string* out);
+MASFLOW_EXPORT void AppendText(const ProcessForkView& e, WallTime at, TextStyle style,
+                               std::string* out);
+MASFLOW_EXPORT void AppendText(const ProcessExecFailureView& e, WallTime at, TextStyle style,
+                               std::string* out);
 MASFLOW_EXPORT void AppendText(const Loss& loss, WallTime at, TextStyle style, std::string* out);
 
 // {"timestamp":"2026-01-31T12:34:56.123456789Z","event.name":"process.exec",…}: keys are
@@ -42,13 +46,14 @@ MASFLOW_EXPORT void AppendJson(const Loss& loss, WallTime at, std::string* out);
 // The table that `masflow doctor` prints: several lines, each ended by a newline.
 MASFLOW_EXPORT void AppendText(const SupportReport& report, std::string* out);
 
-// Raw bytes made safe for a terminal or a log line: printable UTF-8 stays, C0 and C1
-// controls, DEL, line and paragraph separators, bidirectional controls, backslash and
-// bytes that are not UTF-8 become \n, \t, \\, \xNN or \u{NNNN}.
+// Raw bytes made safe for a terminal or a log line: printable UTF-8 stays. Controls (C0, DEL,
+// C1), line and paragraph separators, bidirectional controls, characters without a shape of
+// their own (zero width space, byte order mark, tags, …), backslash and bytes that are not
+// UTF-8 become \n, \r, \t, \\, \xNN (a byte) or \u{NNNN} (a character).
 MASFLOW_EXPORT void AppendEscaped(std::string_view raw, std::string* out);
 
-// `raw` as a JSON string with its quotes. What AppendEscaped escapes becomes \uNNNN;
-// a byte that is not UTF-8 becomes U+FFFD.
+// `raw` as a JSON string with its quotes. What AppendEscaped escapes is escaped as JSON has
+// it (\n, \uNNNN, two of them beyond U+FFFF); each byte that is not UTF-8 becomes U+FFFD.
 MASFLOW_EXPORT void AppendJsonString(std::string_view raw, std::string* out);
 
 }  // namespace v0

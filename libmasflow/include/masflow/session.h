@@ -37,6 +37,7 @@ namespace masflow {
 namespace internal {
 class RecordSource;
 class SessionCore;
+class ThreadRunner;
 }  // namespace internal
 
 inline namespace v0 {
@@ -71,6 +72,21 @@ struct DrainResult {
   std::size_t records = 0;  // taken in this call
   bool more = false;        // records are left: call again soon (poll_fd() is readable)
   bool ended = false;       // stopped, or a recording's end: nothing will come any more
+};
+
+// What an event loop needs of a session: keeps it alive through moves and the end of its
+// handle. Copyable. For AsioDriver and other drivers.
+class MASFLOW_EXPORT DrainHandle {
+ public:
+  // See Session.
+  int poll_fd() const;
+  DrainResult Drain(std::size_t max_records);
+
+ private:
+  friend class Session;
+  explicit DrainHandle(std::shared_ptr<internal::SessionCore> core);
+
+  std::shared_ptr<internal::SessionCore> core_;
 };
 
 // Move-only handle. A moved-from Session may only be destroyed or assigned to.
@@ -108,6 +124,8 @@ class MASFLOW_EXPORT Session {
   // does nothing.
   DrainResult Drain(std::size_t max_records);
 
+  DrainHandle drain_handle() const;
+
   // Detaches all hooks. Once it has returned no callback runs or will run (called
   // from a callback: none after that one). Idempotent.
   void Stop();
@@ -134,6 +152,7 @@ class MASFLOW_EXPORT Session {
   explicit Session(std::shared_ptr<internal::SessionCore> core);
 
   std::shared_ptr<internal::SessionCore> core_;
+  std::unique_ptr<internal::ThreadRunner> thread_;
 };
 
 }  // namespace v0

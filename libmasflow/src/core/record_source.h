@@ -50,12 +50,14 @@ class RecordSink {
   virtual ~RecordSink() = default;
   virtual Verdict OnRecord(StreamKind stream, RecordBytes record) = 0;
   virtual void OnLoss(const Loss& loss) = 0;
-  // The stream has been handed all that was produced before this Drain began.
+  // The stream has been handed all that was produced before this Drain began. Comes at
+  // least once after Open, unless records never cease.
   virtual Verdict OnCaughtUp(StreamKind stream) = 0;
 };
 
-// Unless said otherwise all methods are called by one thread at a time, never from
-// within Drain. None throws, and the sink throws nothing into it.
+// Unless said otherwise all methods are called by one thread at a time. Open and
+// SetPaused may be called from within Drain (by a callback), Close never. None throws,
+// and the sink throws nothing into it.
 class RecordSource {
  public:
   virtual ~RecordSource() = default;
@@ -64,14 +66,14 @@ class RecordSource {
   virtual void Close(StreamKind stream) = 0;
 
   // A paused stream's records stay where they are and do not make poll_fd readable.
-  // May be called from within Drain.
   virtual void SetPaused(StreamKind stream, bool paused) = 0;
 
   virtual int poll_fd() const = 0;
   // Makes poll_fd readable until the next Drain. Any thread.
   virtual void Wake() = 0;
 
-  // Hands at most `max` records to the sink. Never blocks.
+  // Hands at most `max` records to the sink. Never blocks. If `more` is returned,
+  // poll_fd stays readable.
   virtual DrainResult Drain(std::size_t max, RecordSink& sink) = 0;
 
   // Any thread, but not while Open or Close runs. Zeros for a closed stream.

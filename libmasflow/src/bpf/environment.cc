@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bpf/environment.h"
+
+#include <bpf/btf.h>
+#include <linux/capability.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <map>
+#include <sstream>
+#include <string_view>
+#include <utility>
+
+#include "bpf/libbpf_log.h"
+
+namespace masflow::internal {
+namespace {
+
+bool HasCapability(const std::array<__user_cap_data_struct, 2>& data, int capability) {
+  return (data[capability / 32].effective & (1u << (capability % 32))) != 0;
+}
+
+absl::Status CheckCapabilities() {
+  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  std::array<__user_cap_data_struct, 2> data{};
+  if (syscall(SYS_capget, &header, data.data()) != 0) {
+    return ErrnoStatus(errno, "cannot read the capabilities of this process");
+  }
+  if (HasCapability(data, CAP_SYS_ADMIN)) {
+    return absl::OkStatus();  // stands for both
+  }
+  std::string missing;
+  for (const auto& [capability, name] : {std::pair{CAP_BPF, "CAP_BPF"},
+                                         std::pair{CAP_PERFMON, "CAP_PERFMON"}}) {
+    if (!HasCapability(data, capability)) {
+      missing += missing.empty() ? name : std::string(" and ") + name;
+    }
+  }
+  if (missing.empty()) {
+    return absl::OkStatus();
+  }
+  return absl::PermissionDeniedError(
+      missing + " missing: run as root, or give the program both: "
+      "setcap cap_bpf,cap_perfmon+ep FILE");
+}
+
+// The controllers that are bound to a v1 hierarchy. Those of version 2 show hierarchy 0;
+// kernels without v1 memory or cpuset leave them out.
+std::map<std::string, int> V1Controllers() {
+  std::map<std::string, int> found;
+  std::ifstream file("/proc/cgroups");
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream fields(line);
+    std::string name;
+    int hierarchy = 0;
+    if (!line.starts_with('#') && fields >> name >> hierarchy && hierarchy != 0) {
+      found[name] = hierarchy;
+    }
+  }
+  return found;
+}
+
+// /proc/self/mountinfo writes space, tab, newline and backslash as \ooo.
+std::string Unescape(const std::string& text) {
+  std::string plain;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\\' && i + 3 < text.size()) {
+      plain += static_cast<char>(std::stoi(text.substr(i + 1, 3), nullptr, 8));
+      i += 3;
+    } else {
+      plain += text[i];
+    }
+  }
+  return plain;
+}
+
+bool HasOption(std::string_view options, std::string_view wanted) {
+  while (!options.empty()) {
+    const std::size_t end = options.find(',');
+    if (options.substr(0, end) == wanted) {
+      return true;
+    }
+    options.remove_prefix(end == std::string_view::npos ? options.size() : end + 1);
+  }
+  return false;
+}
+
+// Where the hierarchy of `controller` ("" = version 2) is mounted, with its root.
+std::string FindMount(const std::string& controller) {
+  std::ifstream file("/proc/self/mountinfo");
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream fields(line);
+    std::string skipped, root, point, field, type, device, options;
+    fields >> skipped >> skipped >> skipped >> root >> point;
+    while (fields >> field && field != "-") {
+    }
+    fields >> type >> device >> options;
+    const bool match = controller.empty() ? type == "cgroup2"
+                                          : type == "cgroup" && HasOption(options, controller);
+    if (match) {
+      return Unescape(point);
+    }
+  }
+  return {};
+}
+
+CgroupHierarchy ChooseHierarchy(const btf* kernel) {
+  const std::map<std::string, int> bound = V1Controllers();
+  const int subsystems = btf__find_by_name_kind(kernel, "cgroup_subsys_id", BTF_KIND_ENUM);
+  if (subsystems > 0) {
+    const btf_type* type = btf__type_by_id(kernel, static_cast<__u32>(subsystems));
+    const struct btf_enum* values = btf_enum(type);
+    // Container runtimes place a container in all of them; memory is never co-mounted.
+    for (const char* controller : {"memory", "pids", "cpu", "freezer", "devices"}) {
+      const std::string wanted = std::string(controller) + "_cgrp_id";
+      for (int i = 0; bound.count(controller) != 0 && i < btf_vlen(type); ++i) {
+        if (wanted == btf__name_by_offset(kernel, values[i].name_off)) {
+          return {values[i].val, std::string("cgroup v1 ") + controller, FindMount(controller)};
+        }
+      }
+    }
+  }
+  return {-1, "cgroup v2", FindMount("")};
+}
+
+}  // namespace
+
+absl::Status ErrnoStatus(int error, const std::string& what) {
+  return absl::ErrnoToStatus(error, what);
+}
+
+void Environment::BtfFree::operator()(btf* data) const { btf__free(data); }
+
+absl::StatusOr<Environment> Environment::Probe() {
+  Environment environment;
+  utsname names{};
+  uname(&names);
+  environment.kernel_ = names.release;
+  environment.architecture_ = names.machine;
+  if (access("/sys/kernel/btf/vmlinux", R_OK) != 0) {
+    return absl::UnimplementedError(
+        "no kernel type information in /sys/kernel/btf/vmlinux: MasFlow needs Linux 5.8 or later "
+        "built with CONFIG_DEBUG_INFO_BTF (every current distribution kernel is), and /sys mounted");
+  }
+  if (absl::Status status = CheckCapabilities(); !status.ok()) {
+    return status;
+  }
+  LibbpfLog log;
+  environment.btf_.reset(btf__load_vmlinux_btf());
+  if (environment.btf_ == nullptr) {
+    return log.Attach(ErrnoStatus(errno, "cannot parse /sys/kernel/btf/vmlinux"));
+  }
+  environment.cgroups_ = ChooseHierarchy(environment.btf_.get());
+  return environment;
+}
+
+int Environment::TracepointArguments(const std::string& name) const {
+  const int id = btf__find_by_name_kind(btf_.get(), ("btf_trace_" + name).c_str(), BTF_KIND_TYPEDEF);
+  if (id < 0) {
+    return 0;
+  }
+  // typedef void (*btf_trace_NAME)(void *data, first argument, …)
+  const btf_type* type = btf__type_by_id(btf_.get(), static_cast<__u32>(id));
+  type = btf__type_by_id(btf_.get(), type->type);
+  type = btf__type_by_id(btf_.get(), type->type);
+  return btf_is_func_proto(type) ? btf_vlen(type) - 1 : 0;
+}
+
+absl::StatusOr<std::uint64_t> Environment::CgroupId(const std::string& path) const {
+  if (cgroups_.mount.empty()) {
+    return absl::NotFoundError("the hierarchy " + cgroups_.name +
+                               " is not mounted here, so cgroup \"" + path + "\" cannot be found");
+  }
+  const bool whole = path == cgroups_.mount || path.starts_with(cgroups_.mount + "/");
+  const std::string directory = whole ? path : cgroups_.mount + "/" + path;
+  struct stat info {};
+  if (stat(directory.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) {
+    return absl::NotFoundError("no cgroup \"" + path + "\" in " + cgroups_.name + " (looked at " +
+                               directory + ")");
+  }
+  return info.st_ino;
+}
+
+}  // namespace masflow::internal

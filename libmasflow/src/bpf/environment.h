@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What this machine is, as far as loading and attaching depends on it.
+#ifndef MASFLOW_BPF_ENVIRONMENT_H_
+#define MASFLOW_BPF_ENVIRONMENT_H_
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+struct btf;
+
+namespace masflow::internal {
+
+// The hierarchy whose cgroup ids events carry. Version 2 where it is the only one; on v1
+// and hybrid hosts a v1 controller, as there every task may be in the v2 root.
+struct CgroupHierarchy {
+  int v1_subsys = -1;  // index of the controller in this kernel; -1: version 2
+  std::string name;    // "cgroup v2", "cgroup v1 memory"
+  std::string mount;   // where it is mounted; empty: nowhere in our mount namespace
+};
+
+class Environment {
+ public:
+  // Checks what every stream needs, so that the user is told before libbpf fails in the
+  // middle: BTF, the capabilities. Errors as Session::Create.
+  static absl::StatusOr<Environment> Probe();
+
+  const std::string& kernel() const { return kernel_; }
+  const std::string& architecture() const { return architecture_; }
+  const CgroupHierarchy& cgroups() const { return cgroups_; }
+
+  // The number of arguments of a tracepoint; 0 if this kernel has none of that name.
+  int TracepointArguments(const std::string& name) const;
+
+  // The id of a cgroup given as a path in the hierarchy or a whole one.
+  absl::StatusOr<std::uint64_t> CgroupId(const std::string& path) const;
+
+ private:
+  struct BtfFree {
+    void operator()(btf* data) const;
+  };
+
+  Environment() = default;
+
+  std::string kernel_;
+  std::string architecture_;
+  CgroupHierarchy cgroups_;
+  std::unique_ptr<btf, BtfFree> btf_;
+};
+
+// errno as a Status of the fitting code: "<what>: <text of errno>".
+absl::Status ErrnoStatus(int error, const std::string& what);
+
+}  // namespace masflow::internal
+
+#endif  // MASFLOW_BPF_ENVIRONMENT_H_

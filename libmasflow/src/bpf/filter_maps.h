@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The user-space end of bpf/filter.bpf.h: a ProcessFilter as switches and map entries.
+#ifndef MASFLOW_BPF_FILTER_MAPS_H_
+#define MASFLOW_BPF_FILTER_MAPS_H_
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "bpf/environment.h"
+#include "masflow/process_stream.h"
+
+struct bpf_object;
+struct bpf_program;
+
+namespace masflow::internal {
+
+class FilterMaps {
+ public:
+  // Looks the cgroups up.
+  static absl::StatusOr<FilterMaps> Create(const Environment& environment, ProcessFilter filter);
+
+  bool by_pid() const { return !filter_.pids.empty() || by_tree(); }
+  bool by_tree() const { return !filter_.trees.empty(); }
+  bool by_uid() const { return !filter_.uids.empty(); }
+  bool by_comm() const { return !filter_.comms.empty(); }
+  bool by_cgroup() const { return !filter_.cgroups.empty(); }
+
+  // Before the load: maps of unused lists shrink to one entry.
+  void Size(bpf_object* object) const;
+  // After the load, before the attach.
+  absl::Status Fill(bpf_object* object) const;
+  // After the attach: finds the descendants that run already. `family` is mf_family.
+  absl::Status SeedTrees(bpf_object* object, bpf_program* family) const;
+
+ private:
+  FilterMaps(ProcessFilter filter, std::vector<std::uint64_t> cgroup_ids);
+
+  ProcessFilter filter_;
+  std::vector<std::uint64_t> cgroup_ids_;
+};
+
+}  // namespace masflow::internal
+
+#endif  // MASFLOW_BPF_FILTER_MAPS_H_

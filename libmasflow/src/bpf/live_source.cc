@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bpf/live_source.h"
+
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <mutex>
+#include <utility>
+#include <variant>
+
+#include "bpf/environment.h"
+#include "bpf/process_feed.h"
+#include "core/unique_fd.h"
+
+namespace masflow::internal {
+namespace {
+
+using std::chrono::nanoseconds;
+
+constexpr nanoseconds kNow{1};
+constexpr std::chrono::seconds kClockPeriod{1};
+constexpr std::chrono::milliseconds kMissedPeriod{100};  // reading them takes a system call each
+
+std::int64_t Read(clockid_t clock) {
+  timespec now{};
+  clock_gettime(clock, &now);
+  return now.tv_sec * std::int64_t{1'000'000'000} + now.tv_nsec;
+}
+
+// One epoll descriptor over the rings and a timer.
+//
+// Asleep, a ring becomes readable at its first record. From then on we are awake: the
+// kernel sends no wake-up below the high-water mark, and the timer makes us look every
+// `latency`. A look that finds nothing sends us to sleep again, and stops the timer.
+class LiveSource : public RecordSource {
+ public:
+  LiveSource(LiveSourceOptions options, Environment environment, UniqueFd epoll, UniqueFd timer)
+      : options_(std::move(options)),
+        environment_(std::move(environment)),
+        epoll_(std::move(epoll)),
+        timer_(std::move(timer)) {
+    ReadClocks();
+  }
+
+  absl::Status Open(const StreamConfig& config) override;
+  void Close(StreamKind stream) override;
+  void SetPaused(StreamKind stream, bool paused) override;
+  int poll_fd() const override { return epoll_.get(); }
+  void Wake() override { SetTimer(kNow); }
+  DrainResult Drain(std::size_t max, RecordSink& sink) override;
+  SourceCounters Counters(StreamKind stream) const override;
+  ClockMapping Clock() const override;
+  SupportReport Support() const override;
+  absl::Status EndStatus() const override { return absl::OkStatus(); }
+
+ private:
+  struct Slot {
+    std::unique_ptr<ProcessFeed> feed;
+    bool paused = false;
+    bool watched = false;    // in epoll_
+    bool caught_up = false;  // said so
+  };
+
+  Slot& slot(StreamKind stream) { return slots_[static_cast<std::size_t>(stream)]; }
+  const Slot& slot(StreamKind stream) const { return slots_[static_cast<std::size_t>(stream)]; }
+  RecordSink::Verdict DrainSlot(StreamKind stream, std::size_t max, RecordSink& sink,
+                                std::size_t* records);
+  void ReportLoss(RecordSink& sink, bool all);
+  bool AnythingLeft() const;
+  void AwaitMore(bool more, std::size_t records);
+  void Watch(Slot& slot, bool watched);
+  void SetTimer(nanoseconds delay) const;
+  void ReadClocks();
+
+  const LiveSourceOptions options_;
+  const Environment environment_;
+  const UniqueFd epoll_;
+  const UniqueFd timer_;
+  std::array<Slot, kStreamKinds> slots_;
+  KernelTime missed_read_{};
+
+  mutable std::mutex clock_mutex_;
+  ClockMapping clock_;
+};
+
+absl::Status LiveSource::Open(const StreamConfig& config) {
+  absl::StatusOr<std::unique_ptr<ProcessFeed>> feed =
+      ProcessFeed::Open(environment_, std::get<ProcessOptions>(config), options_.forced);
+  if (!feed.ok()) {
+    return feed.status();
+  }
+  Slot& opened = slot(KindOf(config));
+  opened = {.feed = *std::move(feed)};
+  Watch(opened, true);
+  SetTimer(kNow);  // records may have been sent before the ring was watched
+  return absl::OkStatus();
+}
+
+void LiveSource::Close(StreamKind stream) {
+  Slot& closed = slot(stream);
+  if (closed.feed != nullptr) {
+    Watch(closed, false);
+    closed = {};
+  }
+}
+
+void LiveSource::SetPaused(StreamKind stream, bool paused) {
+  slot(stream).paused = paused;
+  if (!paused) {
+    SetTimer(kNow);
+  }
+}
+
+DrainResult LiveSource::Drain(std::size_t max, RecordSink& sink) {
+  std::uint64_t expirations = 0;
+  (void)!read(timer_.get(), &expirations, sizeof(expirations));  // EAGAIN: it was not the timer
+  ReadClocks();
+  DrainResult result;
+  RecordSink::Verdict verdict = RecordSink::Verdict::kContinue;
+  for (std::size_t i = 0; i < kStreamKinds && result.records < max; ++i) {
+    if (slots_[i].feed != nullptr && !slots_[i].paused) {
+      verdict = DrainSlot(static_cast<StreamKind>(i), max - result.records, sink, &result.records);
+      if (verdict == RecordSink::Verdict::kStop) {
+        break;
+      }
+    }
+  }
+  result.more = AnythingLeft();
+  ReportLoss(sink, /*all=*/result.records == 0);
+  AwaitMore(result.more, result.records);
+  return result;
+}
+
+RecordSink::Verdict LiveSource::DrainSlot(StreamKind stream, std::size_t max, RecordSink& sink,
+                                          std::size_t* records) {
+  using Verdict = RecordSink::Verdict;
+  Slot& drained = slot(stream);
+  Verdict verdict = Verdict::kContinue;
+  auto& backlog = drained.feed->backlog();
+  while (!backlog.empty() && max > 0 && verdict == Verdict::kContinue) {
+    const std::vector<std::byte> record = std::move(backlog.front());
+    backlog.pop_front();
+    ++*records;
+    --max;
+    verdict = sink.OnRecord(stream, record);
+  }
+  if (max > 0 && verdict == Verdict::kContinue) {
+    const RingReader::Turn turn = drained.feed->ring().Drain(max, sink);
+    *records += turn.records;
+    verdict = turn.verdict;
+    if (turn.emptied && !drained.caught_up) {
+      drained.caught_up = true;
+      verdict = sink.OnCaughtUp(stream);
+    }
+  }
+  drained.paused = drained.paused || verdict == Verdict::kPause;
+  return verdict;
+}
+
+bool LiveSource::AnythingLeft() const {
+  for (const Slot& open : slots_) {
+    if (open.feed != nullptr && !open.paused &&
+        (!open.feed->backlog().empty() || !open.feed->ring().Empty())) {
+      return true;
+    }
+  }
+  return false;
+}
+
+void LiveSource::ReportLoss(RecordSink& sink, bool all) {
+  const auto now = std::chrono::time_point_cast<nanoseconds>(KernelTime::clock::now());
+  const bool read_missed = all || now - missed_read_ > kMissedPeriod;
+  for (Slot& open : slots_) {
+    if (open.feed != nullptr) {
+      open.feed->ring().ReportLoss(read_missed ? open.feed->MissedRuns() : 0, now, sink);
+    }
+  }
+  if (read_missed) {
+    missed_read_ = now;
+  }
+}
+
+void LiveSource::AwaitMore(bool more, std::size_t records) {
+  for (Slot& open : slots_) {
+    if (open.feed == nullptr) {
+      continue;
+    }
+    // A paused ring must neither wake us nor keep poll_fd readable.
+    Watch(open, !open.paused);
+    if (open.paused) {
+      open.feed->ring().WakeNever();
+    } else if (more || records > 0) {
+      open.feed->ring().WakeAtHighWater();
+    } else {
+      open.feed->ring().WakeAtNextRecord();
+    }
+  }
+  if (!more && records == 0 && AnythingLeft()) {
+    return AwaitMore(/*more=*/true, records);  // a record came as we went to sleep
+  }
+  SetTimer(more ? kNow : records > 0 ? nanoseconds(options_.latency) : nanoseconds(0));
+}
+
+void LiveSource::Watch(Slot& watched, bool on) {
+  if (watched.watched == on) {
+    return;
+  }
+  epoll_event event{.events = EPOLLIN, .data = {}};
+  epoll_ctl(epoll_.get(), on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, watched.feed->ring().epoll_fd(),
+            &event);
+  watched.watched = on;
+}
+
+// 0 disarms.
+void LiveSource::SetTimer(nanoseconds delay) const {
+  const itimerspec once{
+      .it_interval = {},
+      .it_value = {.tv_sec = delay / std::chrono::seconds(1),
+                   .tv_nsec = (delay % std::chrono::seconds(1)).count()}};
+  timerfd_settime(timer_.get(), 0, &once, nullptr);
+}
+
+SourceCounters LiveSource::Counters(StreamKind stream) const {
+  const Slot& counted = slot(stream);
+  if (counted.feed == nullptr) {
+    return {};
+  }
+  const RingReader& ring = counted.feed->ring();
+  SourceCounters counters;
+  const std::uint64_t missed = counted.feed->MissedRuns();
+  counters.lost = {ring.lost(MF_LOST_RING_FULL), ring.lost(MF_LOST_TABLE_FULL), missed};
+  counters.produced = ring.produced() + missed + counted.feed->snapshot_size();
+  return counters;
+}
+
+// Wall time may be set, and passes during a suspend, while monotonic time does not.
+void LiveSource::ReadClocks() {
+  const ClockMapping now{.monotonic_ns = Read(CLOCK_MONOTONIC), .realtime_ns = Read(CLOCK_REALTIME)};
+  std::lock_guard lock(clock_mutex_);
+  if (now.monotonic_ns - clock_.monotonic_ns >= nanoseconds(kClockPeriod).count() ||
+      clock_.monotonic_ns == 0) {
+    clock_ = now;
+  }
+}
+
+ClockMapping LiveSource::Clock() const {
+  std::lock_guard lock(clock_mutex_);
+  return clock_;
+}
+
+SupportReport LiveSource::Support() const {
+  SupportReport report{.source = "live kernel",
+                       .kernel = environment_.kernel(),
+                       .architecture = environment_.architecture(),
+                       .cgroup_hierarchy = environment_.cgroups().name,
+                       .cgroup_mount = environment_.cgroups().mount,
+                       .hooks = {}};
+  for (const Slot& open : slots_) {
+    if (open.feed != nullptr) {
+      const std::vector<HookSupport> hooks = open.feed->Report();
+      report.hooks.insert(report.hooks.end(), hooks.begin(), hooks.end());
+    }
+  }
+  return report;
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<RecordSource>> MakeLiveSource(LiveSourceOptions options) {
+  absl::StatusOr<Environment> environment = Environment::Probe();
+  if (!environment.ok()) {
+    return environment.status();
+  }
+  UniqueFd epoll(epoll_create1(EPOLL_CLOEXEC));
+  UniqueFd timer(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+  epoll_event event{.events = EPOLLIN, .data = {}};
+  if (!epoll.valid() || !timer.valid() ||
+      epoll_ctl(epoll.get(), EPOLL_CTL_ADD, timer.get(), &event) != 0) {
+    return ErrnoStatus(errno, "cannot create the descriptors of the session");
+  }
+  return std::make_shared<LiveSource>(std::move(options), *std::move(environment),
+                                      std::move(epoll), std::move(timer));
+}
+
+}  // namespace masflow::internal

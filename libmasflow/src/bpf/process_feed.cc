@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bpf/process_feed.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include <cerrno>
+#include <iterator>
+#include <string>
+#include <utility>
+
+#include "bpf/libbpf_log.h"
+#include "bpf/task_iterator.h"
+#include "process.skel.h"
+
+namespace masflow::internal {
+namespace {
+
+constexpr char kFailedExecProgram[] = "mf_execfail_sx";
+
+#if defined(__x86_64__)
+constexpr char kFexitExec[] = "fexit __x64_sys_execve";
+#elif defined(__aarch64__)
+constexpr char kFexitExec[] = "fexit __arm64_sys_execve";
+#endif
+
+HookPoint ExitPoint(const Environment& environment) {
+  // A raw tracepoint program loads whatever it reads of its arguments, so the number of
+  // arguments has to be asked for.
+  const bool says_group_dead = environment.TracepointArguments("sched_process_exit") >= 2;
+  return {.name = "process exit",
+          .candidates = {
+              {.mechanism = "raw_tp sched_process_exit (group_dead)",
+               .programs = {"mf_exit_group"},
+               .unfit = says_group_dead ? "" : "the tracepoint has no argument group_dead (Linux 6.16)"},
+              {.mechanism = "raw_tp sched_process_exit (signal->live)",
+               .programs = {"mf_exit_live"},
+               .maps = {"ended"}}}};
+}
+
+HookPoint FailedExecPoint() {
+  return {.name = "exec failure",
+          .required = false,
+          .candidates = {{.mechanism = kFexitExec,
+                          .programs = {"mf_execve_fx", "mf_execveat_fx"},
+                          .maps = {"failed_scratch"}},
+                         {.mechanism = "raw_tp sys_exit",
+                          .programs = {kFailedExecProgram},
+                          .maps = {"failed_scratch"},
+                          .limits = "every system call of the machine pays some 20 ns"}}};
+}
+
+std::vector<HookPoint> Points(const Environment& environment, const ProcessOptions& options,
+                              const FilterMaps& filter) {
+  std::vector<HookPoint> points{
+      {.name = "process exec",
+       .candidates = {{.mechanism = "raw_tp sched_process_exec",
+                       .programs = {"mf_exec"},
+                       .maps = {"exec_scratch"}}}},
+      ExitPoint(environment)};
+  if (options.forks || filter.by_tree()) {
+    points.push_back({.name = "process fork",
+                      .candidates = {{.mechanism = "raw_tp sched_process_fork",
+                                      .programs = {"mf_fork"}}}});
+  }
+  if (options.failed_execs) {
+    points.push_back(FailedExecPoint());
+  }
+  return points;
+}
+
+}  // namespace
+
+void ProcessFeed::SkeletonDestroy::operator()(masflow_process_bpf* skeleton) const {
+  masflow_process_bpf__destroy(skeleton);
+}
+
+ProcessFeed::ProcessFeed(const ProcessOptions& options, FilterMaps filter)
+    : options_(options), filter_(std::move(filter)) {}
+
+ProcessFeed::~ProcessFeed() = default;
+
+absl::StatusOr<std::unique_ptr<ProcessFeed>> ProcessFeed::Open(const Environment& environment,
+                                                               const ProcessOptions& options,
+                                                               const ForcedMechanisms& forced) {
+  absl::StatusOr<FilterMaps> filter = FilterMaps::Create(environment, options.filter);
+  if (!filter.ok()) {
+    return filter.status();
+  }
+  std::unique_ptr<ProcessFeed> feed(new ProcessFeed(options, *std::move(filter)));
+  if (absl::Status status = feed->Start(environment, forced); !status.ok()) {
+    return status;
+  }
+  return feed;
+}
+
+absl::StatusOr<bpf_object*> ProcessFeed::OpenObject(const Environment& environment) {
+  LibbpfLog log;
+  skeleton_.reset(masflow_process_bpf__open());
+  if (skeleton_ == nullptr) {
+    return log.Attach(ErrnoStatus(errno, "cannot open the process object"));
+  }
+  bpf_object* const object = skeleton_->obj;
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, object) {
+    bpf_program__set_autoload(program, false);
+  }
+  skeleton_->rodata->cgroup_v1_subsys = environment.cgroups().v1_subsys;
+  skeleton_->rodata->args_limit = options_.args_limit;
+  skeleton_->rodata->emit_forks = options_.forks;
+  skeleton_->rodata->filter_by_pid = filter_.by_pid();
+  skeleton_->rodata->filter_by_tree = filter_.by_tree();
+  skeleton_->rodata->filter_by_uid = filter_.by_uid();
+  skeleton_->rodata->filter_by_comm = filter_.by_comm();
+  skeleton_->rodata->filter_by_cgroup = filter_.by_cgroup();
+  filter_.Size(object);
+  bpf_map__set_max_entries(skeleton_->maps.process_ring, static_cast<__u32>(options_.ring_bytes));
+  bpf_map__set_autocreate(skeleton_->maps.snapshot_scratch, options_.snapshot);
+  return object;
+}
+
+absl::Status ProcessFeed::Start(const Environment& environment, const ForcedMechanisms& forced) {
+  plan_ = std::make_unique<HookPlan>(StreamKind::kProcess, Points(environment, options_, filter_),
+                                     forced);
+  if (options_.snapshot) {
+    plan_->AlwaysLoad("mf_snapshot");
+  }
+  if (filter_.by_tree()) {
+    plan_->AlwaysLoad("mf_family");
+  }
+  absl::Status status = plan_->LoadAndAttach(
+      [&] { return OpenObject(environment); }, [&](bpf_object* object) { return filter_.Fill(object); });
+  if (!status.ok()) {
+    return status;
+  }
+  for (const std::string& name : plan_->ActivePrograms()) {
+    if (name != kFailedExecProgram) {  // most of its runs concern no exec
+      counted_programs_.push_back(
+          bpf_program__fd(bpf_object__find_program_by_name(skeleton_->obj, name.c_str())));
+    }
+  }
+  absl::StatusOr<std::unique_ptr<RingReader>> ring =
+      RingReader::Create(StreamKind::kProcess, bpf_map__fd(skeleton_->maps.process_ring),
+                         options_.ring_bytes, &skeleton_->bss->process_state);
+  if (!ring.ok()) {
+    return ring.status();
+  }
+  ring_ = *std::move(ring);
+  if (filter_.by_tree()) {
+    status = filter_.SeedTrees(skeleton_->obj, skeleton_->progs.mf_family);
+  }
+  return status.ok() && options_.snapshot ? TakeBacklog() : status;
+}
+
+absl::Status ProcessFeed::TakeBacklog() {
+  absl::StatusOr<std::vector<std::vector<std::byte>>> records =
+      TakeSnapshot(skeleton_->progs.mf_snapshot, options_.args_limit);
+  if (!records.ok()) {
+    return records.status();
+  }
+  snapshot_size_ = records->size();
+  backlog_.assign(std::make_move_iterator(records->begin()),
+                  std::make_move_iterator(records->end()));
+  return absl::OkStatus();
+}
+
+std::uint64_t ProcessFeed::MissedRuns() const {
+  std::uint64_t missed = 0;
+  for (const int fd : counted_programs_) {
+    bpf_prog_info info{};
+    __u32 size = sizeof(info);
+    if (bpf_obj_get_info_by_fd(fd, &info, &size) == 0) {
+      missed += info.recursion_misses;
+    }
+  }
+  return missed;
+}
+
+}  // namespace masflow::internal

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bpf/task_iterator.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <utility>
+
+#include "bpf/environment.h"
+#include "bpf/libbpf_log.h"
+#include "core/unique_fd.h"
+
+namespace masflow::internal {
+namespace {
+
+struct LinkDestroy {
+  void operator()(bpf_link* link) const { bpf_link__destroy(link); }
+};
+
+// Appends at most `limit` bytes of `fd`; false on an error.
+bool ReadUpTo(int fd, std::size_t limit, std::vector<std::byte>* out) {
+  std::array<std::byte, 16384> chunk;
+  while (limit > 0) {
+    const ssize_t n = read(fd, chunk.data(), std::min(chunk.size(), limit));
+    if (n < 0 && (errno == EINTR || errno == EAGAIN)) {
+      continue;
+    }
+    if (n < 0) {
+      return false;
+    }
+    if (n == 0) {
+      return true;
+    }
+    out->insert(out->end(), chunk.begin(), chunk.begin() + n);
+    limit -= static_cast<std::size_t>(n);
+  }
+  return true;
+}
+
+// The start time of /proc/<pid>/stat, in clock ticks since boot; 0 if unknown.
+std::uint64_t StartTicks(int process_dir) {
+  const UniqueFd fd(openat(process_dir, "stat", O_RDONLY | O_CLOEXEC));
+  std::vector<std::byte> bytes;
+  if (!fd.valid() || !ReadUpTo(fd.get(), 4096, &bytes)) {
+    return 0;
+  }
+  const std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const std::size_t name_end = text.rfind(')');  // the name itself may hold anything
+  if (name_end == std::string::npos) {
+    return 0;
+  }
+  std::istringstream fields(text.substr(name_end + 1));
+  std::string skipped;
+  for (int field = 3; field < 22; ++field) {
+    fields >> skipped;
+  }
+  std::uint64_t ticks = 0;
+  fields >> ticks;
+  return ticks;
+}
+
+// The directory of exactly this process: an open /proc/<pid> never turns into another
+// process, and the start time tells whether it was the right one when opened.
+UniqueFd OpenProcess(std::uint32_t pid, std::uint64_t start_ns) {
+  UniqueFd dir(open(("/proc/" + std::to_string(pid)).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  const auto tick_ns = 1'000'000'000u / static_cast<std::uint64_t>(sysconf(_SC_CLK_TCK));
+  if (dir.valid() && StartTicks(dir.get()) != start_ns / tick_ns) {
+    dir.Reset();
+  }
+  return dir;
+}
+
+void AddArgs(std::uint32_t args_limit, std::vector<std::byte>* record) {
+  mf_exec fixed;
+  std::memcpy(&fixed, record->data(), sizeof(fixed));
+  const UniqueFd dir = OpenProcess(fixed.pid_in_reader_ns, fixed.process.start_ns);
+  if (!dir.valid()) {
+    return;
+  }
+  const UniqueFd file(openat(dir.get(), "cmdline", O_RDONLY | O_CLOEXEC));
+  const std::size_t before = record->size();
+  const std::size_t wanted = std::min(fixed.args_total, args_limit);
+  if (!file.valid() || !ReadUpTo(file.get(), wanted, record)) {
+    record->resize(before);
+    return;
+  }
+  fixed.args_len = static_cast<std::uint32_t>(record->size() - before);
+  fixed.header.size = static_cast<std::uint32_t>(record->size());
+  fixed.header.flags &= static_cast<std::uint16_t>(~MF_EXEC_NO_ARGS);
+  std::memcpy(record->data(), &fixed, sizeof(fixed));
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<std::byte>> RunTaskIterator(bpf_program* program) {
+  LibbpfLog log;
+  const std::unique_ptr<bpf_link, LinkDestroy> link(bpf_program__attach_iter(program, nullptr));
+  if (link == nullptr) {
+    return log.Attach(ErrnoStatus(errno, "cannot attach the task iterator"));
+  }
+  const UniqueFd fd(bpf_iter_create(bpf_link__fd(link.get())));
+  if (!fd.valid()) {
+    return log.Attach(ErrnoStatus(errno, "cannot start the task iterator"));
+  }
+  std::vector<std::byte> bytes;
+  if (!ReadUpTo(fd.get(), SIZE_MAX, &bytes)) {
+    return ErrnoStatus(errno, "cannot read from the task iterator");
+  }
+  return bytes;
+}
+
+absl::StatusOr<std::vector<std::vector<std::byte>>> TakeSnapshot(bpf_program* program,
+                                                                 std::uint32_t args_limit) {
+  absl::StatusOr<std::vector<std::byte>> bytes = RunTaskIterator(program);
+  if (!bytes.ok()) {
+    return bytes.status();
+  }
+  std::vector<std::vector<std::byte>> records;
+  for (std::size_t at = 0; at + sizeof(mf_exec) <= bytes->size();) {
+    mf_header header;
+    std::memcpy(&header, bytes->data() + at, sizeof(header));
+    if (header.size < sizeof(mf_exec) || header.size > bytes->size() - at) {
+      return absl::InternalError("the task iterator yielded a damaged record");
+    }
+    const auto begin = bytes->begin() + static_cast<std::ptrdiff_t>(at);
+    std::vector<std::byte> record(begin, begin + header.size);
+    AddArgs(args_limit, &record);
+    records.push_back(std::move(record));
+    at += header.size;
+  }
+  return records;
+}
+
+absl::StatusOr<std::vector<mf_family_entry>> ReadFamily(bpf_program* program) {
+  absl::StatusOr<std::vector<std::byte>> bytes = RunTaskIterator(program);
+  if (!bytes.ok()) {
+    return bytes.status();
+  }
+  std::vector<mf_family_entry> family(bytes->size() / sizeof(mf_family_entry));
+  std::memcpy(family.data(), bytes->data(), family.size() * sizeof(mf_family_entry));
+  return family;
+}
+
+}  // namespace masflow::internal

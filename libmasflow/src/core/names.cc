@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "masflow/stats.h"
+
+namespace masflow {
+inline namespace v0 {
+
+std::string_view Name(StreamKind kind) {
+  switch (kind) {
+    case StreamKind::kProcess:
+      return "process";
+  }
+  return "unknown stream";
+}
+
+std::string_view Name(LossReason reason) {
+  switch (reason) {
+    case LossReason::kRingFull:
+      return "ring full";
+    case LossReason::kTableFull:
+      return "table full";
+    case LossReason::kHookMissed:
+      return "hook missed";
+  }
+  return "unknown reason";
+}
+
+}  // namespace v0
+}  // namespace masflow

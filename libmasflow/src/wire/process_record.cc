@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "wire/process_record.h"
+
+#include <chrono>
+#include <cstdint>
+#include <cstring>
+#include <utility>
+
+namespace masflow::internal {
+namespace {
+
+using Bytes = std::span<const std::byte>;
+
+// Records lie unaligned in recordings, so fixed parts are copied, never cast.
+template <class Record>
+bool ReadFixed(Bytes bytes, Record* record) {
+  if (bytes.size() < sizeof(Record)) {
+    return false;
+  }
+  std::memcpy(record, bytes.data(), sizeof(Record));
+  return record->header.size == bytes.size();
+}
+
+// Takes `size` bytes off the front of *rest; false if there are not so many.
+bool TakeText(Bytes* rest, std::size_t size, std::string_view* text) {
+  if (rest->size() < size) {
+    return false;
+  }
+  *text = {reinterpret_cast<const char*>(rest->data()), size};
+  *rest = rest->subspan(size);
+  return true;
+}
+
+KernelTime Time(const mf_header& header) {
+  return KernelTime(std::chrono::nanoseconds(header.ktime_ns));
+}
+
+ProcessId Id(std::uint32_t pid, std::uint64_t start_ns) {
+  return {pid, std::chrono::nanoseconds(start_ns)};
+}
+
+// `comm` receives the text that the returned process points to.
+ProcessView ReadProcess(const mf_header& header, const mf_process& wire,
+                        std::array<char, MF_COMM_LEN>* comm) {
+  std::memcpy(comm->data(), wire.comm, comm->size());
+  ProcessView process;
+  process.id = Id(header.pid, wire.start_ns);
+  process.parent = Id(wire.ppid, wire.parent_start_ns);
+  process.uid = wire.uid;
+  process.gid = wire.gid;
+  process.cgroup_id = wire.cgroup_id;
+  process.comm = {comm->data(), strnlen(comm->data(), comm->size())};
+  return process;
+}
+
+}  // namespace
+
+std::optional<ProcessRecordHead> PeekProcessRecord(Bytes record) {
+  struct {
+    mf_header header;
+    mf_process process;
+  } fixed;
+  if (record.size() < sizeof(fixed)) {
+    return std::nullopt;
+  }
+  std::memcpy(&fixed, record.data(), sizeof(fixed));
+  return ProcessRecordHead{
+      Id(fixed.header.pid, fixed.process.start_ns), Time(fixed.header),
+      fixed.header.kind == MF_KIND_EXEC && (fixed.header.flags & MF_EXEC_SNAPSHOT) != 0};
+}
+
+std::optional<ProcessRecordView> ProcessDecoder::Decode(Bytes record) {
+  if (record.size() < sizeof(mf_header)) {
+    return std::nullopt;
+  }
+  mf_header header;
+  std::memcpy(&header, record.data(), sizeof(header));
+  switch (header.kind) {
+    case MF_KIND_EXEC:
+      return DecodeExec(record);
+    case MF_KIND_EXIT:
+      return DecodeExit(record);
+    case MF_KIND_FORK:
+      return DecodeFork(record);
+    case MF_KIND_EXEC_FAILED:
+      return DecodeExecFailure(record);
+    default:
+      return std::nullopt;
+  }
+}
+
+std::optional<ProcessRecordView> ProcessDecoder::DecodeExec(Bytes record) {
+  mf_exec wire;
+  if (!ReadFixed(record, &wire)) {
+    return std::nullopt;
+  }
+  Bytes rest = record.subspan(sizeof(wire));
+  const auto has = [&](std::uint16_t flag) { return (wire.header.flags & flag) != 0; };
+  ProcessExecView e;
+  std::string_view components;
+  std::string_view args;
+  if (!TakeText(&rest, wire.filename_len, &e.filename) ||
+      !TakeText(&rest, wire.path_len, &components) || !TakeText(&rest, wire.args_len, &args) ||
+      !rest.empty() || wire.args_len > wire.args_total) {
+    return std::nullopt;
+  }
+  e.time = Time(wire.header);
+  e.process = ReadProcess(wire.header, wire.process, &comm_);
+  e.tid = wire.header.tid;
+  e.euid = wire.euid;
+  e.egid = wire.egid;
+  e.filename_truncated = has(MF_EXEC_FILENAME_CUT);
+  if (!has(MF_EXEC_NO_PATH)) {
+    std::string_view path;
+    if (!JoinPath(components, wire.path_parts, has(MF_EXEC_PATH_OFF_TREE), &path)) {
+      return std::nullopt;
+    }
+    e.executable = path;
+    e.executable_truncated = has(MF_EXEC_PATH_CUT);
+    e.executable_unlinked = has(MF_EXEC_UNLINKED);
+  }
+  if (!has(MF_EXEC_NO_ARGS)) {
+    e.args = args;
+    e.args_total_bytes = wire.args_total;
+  }
+  e.pre_existing = has(MF_EXEC_SNAPSHOT);
+  return e;
+}
+
+// The kernel walks from the file up to the root, so the components come last one first.
+bool ProcessDecoder::JoinPath(std::string_view components, std::size_t parts, bool off_tree,
+                              std::string_view* path) {
+  if (components.size() > MF_PATH_MAX) {
+    return false;
+  }
+  std::size_t begin = path_.size();
+  std::size_t seen = 0;
+  while (!components.empty()) {
+    const std::size_t end = components.find('\0');
+    if (end == std::string_view::npos) {
+      return false;
+    }
+    begin -= end;
+    std::memcpy(path_.data() + begin, components.data(), end);
+    if (!off_tree) {
+      path_[--begin] = '/';
+    }
+    components.remove_prefix(end + 1);
+    ++seen;
+  }
+  if (seen != parts || (off_tree && seen != 1)) {
+    return false;
+  }
+  *path = {path_.data() + begin, path_.size() - begin};
+  return true;
+}
+
+std::optional<ProcessRecordView> ProcessDecoder::DecodeExit(Bytes record) {
+  mf_exit wire;
+  if (!ReadFixed(record, &wire) || record.size() != sizeof(wire)) {
+    return std::nullopt;
+  }
+  ProcessExitView e;
+  e.time = Time(wire.header);
+  e.process = ReadProcess(wire.header, wire.process, &comm_);
+  if (const std::uint32_t signal = wire.status & 0x7f; signal != 0) {
+    e.signal = static_cast<std::uint8_t>(signal);
+    e.core_dumped = (wire.status & 0x80) != 0;
+  } else {
+    e.exit_code = static_cast<std::uint8_t>(wire.status >> 8);
+  }
+  e.duration = std::chrono::nanoseconds(wire.duration_ns);
+  return e;
+}
+
+std::optional<ProcessRecordView> ProcessDecoder::DecodeFork(Bytes record) {
+  mf_fork wire;
+  if (!ReadFixed(record, &wire) || record.size() != sizeof(wire)) {
+    return std::nullopt;
+  }
+  ProcessForkView e;
+  e.time = Time(wire.header);
+  e.process = ReadProcess(wire.header, wire.process, &comm_);
+  e.parent_tid = wire.parent_tid;
+  return e;
+}
+
+std::optional<ProcessRecordView> ProcessDecoder::DecodeExecFailure(Bytes record) {
+  mf_exec_failed wire;
+  if (!ReadFixed(record, &wire)) {
+    return std::nullopt;
+  }
+  Bytes rest = record.subspan(sizeof(wire));
+  std::string_view filename;
+  if (!TakeText(&rest, wire.filename_len, &filename) || !rest.empty()) {
+    return std::nullopt;
+  }
+  ProcessExecFailureView e;
+  e.time = Time(wire.header);
+  e.process = ReadProcess(wire.header, wire.process, &comm_);
+  e.tid = wire.header.tid;
+  e.error = static_cast<int>(wire.error);
+  if ((wire.header.flags & MF_EXEC_FAILED_NO_FILENAME) == 0) {
+    e.filename = filename;
+    e.filename_truncated = (wire.header.flags & MF_EXEC_FAILED_FILENAME_CUT) != 0;
+  }
+  return e;
+}
+
+}  // namespace masflow::internal

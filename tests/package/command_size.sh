@@ -1,0 +1,16 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# usage: command_size.sh <command> <strip> <scratch file> <ON if its libraries are inside>
+# The command is one small file to copy to a machine.
+set -eu
+command=$1 strip=$2 stripped=$3 static=$4
+
+"$strip" -o "$stripped" "$command"
+bytes=$(stat -c %s "$stripped")
+echo "stripped: $bytes bytes"
+test "$bytes" -lt 5000000 || { echo "not under 5 MB"; exit 1; }
+if test "$static" = ON; then
+  others=$(ldd "$stripped" | grep -Ev 'linux-vdso|libc\.so|libm\.so|ld-linux' || true)
+  test -z "$others" || { echo "needs more than libc: $others"; exit 1; }
+fi
