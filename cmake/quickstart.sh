@@ -74,14 +74,18 @@ install_missing() {
 build_packages=(cmake ninja-build g++ clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev
   libabsl-dev libboost-dev)
 test_packages=(libgtest-dev libgmock-dev libbenchmark-dev pkg-config python3)
+with_tests=(-DMASFLOW_BUILD_TESTS -DMASFLOW_BUILD_EXAMPLES -DMASFLOW_BUILD_BENCH)
 
-# build ON|OFF <cmake --build arguments>: with or without tests, examples and benchmarks.
+# build <arguments for cmake --preset> -- <arguments for cmake --build>
 build() {
-  local all=$1
+  local options=()
+  while [ "$1" != -- ]; do
+    options+=("$1")
+    shift
+  done
   shift
   say "building in build/release"
-  logged as_owner cmake --preset release "-DMASFLOW_BUILD_TESTS=$all" \
-    "-DMASFLOW_BUILD_EXAMPLES=$all" "-DMASFLOW_BUILD_BENCH=$all"
+  logged as_owner cmake --preset release "${options[@]}"
   logged as_owner cmake --build --preset release -j "$(nproc)" "$@"
 }
 
@@ -103,7 +107,11 @@ relay() {
 run() {
   local argument pid relay_pid errors status watching=yes
   install_missing "${build_packages[@]}"
-  build OFF --target masflow_cli
+  if [ -e build/release/CMakeCache.txt ]; then
+    build -- --target masflow_cli
+  else  # what only the tests need is not there, perhaps
+    build "${with_tests[@]/%/=OFF}" -- --target masflow_cli
+  fi
   give_back
   for argument in "$@"; do
     case $argument in
@@ -134,7 +142,7 @@ run() {
 
 run_tests() {
   install_missing "${build_packages[@]}" "${test_packages[@]}"
-  build ON --target all --target all_verify_interface_header_sets
+  build "${with_tests[@]/%/=ON}" -- --target all --target all_verify_interface_header_sets
   trap give_back EXIT
   ctest --preset release "$@"
 }
@@ -149,8 +157,7 @@ if [ "$(id -u)" != 0 ]; then
   exit 1
 fi
 cd "$project"
-as_owner mkdir -p build || { mkdir -p build; }
-give_back
+mkdir -p build
 : >"$log"
 give_back
 command=$1

@@ -8,8 +8,28 @@ import pathlib
 import subprocess
 import sys
 
+# What the demangler spells out, as people write it.
+SHORT = (
+    ("std::basic_string_view<char, std::char_traits<char> >", "std::string_view"),
+    ("std::__cxx11::basic_string<char, std::char_traits<char>, std::allocator<char> >",
+     "std::string"),
+    ("[abi:cxx11]", ""),
+    (" >", ">"),
+    ("std::chrono::time_point<std::chrono::_V2::system_clock, "
+     "std::chrono::duration<long, std::ratio<1l, 1000000000l>>>", "masflow::v0::WallTime"),
+    ("std::chrono::time_point<std::chrono::_V2::steady_clock, "
+     "std::chrono::duration<long, std::ratio<1l, 1000000000l>>>", "masflow::v0::KernelTime"),
+)
 HEAD = ["# What libmasflow exports, demangled. To renew it after a wanted change:",
         "# tests/package/symbols.py <prefix> <soname> <this file> --update"]
+
+
+def readable(line):
+    """The name in a line of nm: "name[@@version] type value size"."""
+    name = line.rsplit(" ", 3)[0].split("@@")[0]
+    for long, short in SHORT:
+        name = name.replace(long, short)
+    return name
 
 
 def main():
@@ -19,9 +39,8 @@ def main():
     library = next(pathlib.Path(prefix).rglob(soname))
     names = subprocess.run(["nm", "-DC", "--defined-only", "--format=posix", library],
                            check=True, capture_output=True, text=True).stdout.splitlines()
-    # "name[@@version] type value size"; the node of the version script itself is absolute.
-    found = sorted({line.rsplit(" ", 3)[0].split("@@")[0] for line in names
-                    if line.rsplit(" ", 3)[1] != "A"})
+    # The node of the version script itself is an absolute symbol.
+    found = sorted({readable(line) for line in names if line.rsplit(" ", 3)[1] != "A"})
     dynamic = subprocess.run(["readelf", "-d", library], check=True, capture_output=True,
                              text=True).stdout
     if f"soname: [{soname}]" not in dynamic:

@@ -223,8 +223,11 @@ TEST_F(FakeSourceTest, CaughtUpIsRepeatedUntilTheStreamHoldsNothingBack) {
   fake_.End();
   int left = 3;
   sink_.react = [&](const Delivery&) { return --left > 0 ? Verdict::kStop : Verdict::kContinue; };
-  EXPECT_FALSE(source_.Drain(10, sink_).ended);
-  EXPECT_FALSE(source_.Drain(10, sink_).ended);
+  for (int i = 0; i < 2; ++i) {
+    const DrainResult asked = source_.Drain(10, sink_);
+    EXPECT_FALSE(asked.more || asked.ended);
+    EXPECT_FALSE(Readable(source_));  // the sink cares for the next turn
+  }
   EXPECT_TRUE(source_.Drain(10, sink_).ended);
 }
 

@@ -89,7 +89,7 @@ class TestSink : public RecordSink {
 class ScratchDir {
  public:
   ScratchDir() {
-    std::string name = testing::TempDir() + "/masflow-XXXXXX";
+    std::string name = ::testing::TempDir() + "/masflow-XXXXXX";
     path_ = mkdtemp(name.data());
   }
   ~ScratchDir() { std::filesystem::remove_all(path_); }
@@ -158,6 +158,14 @@ inline Loss TestLoss(std::uint64_t count) {
           .count = count,
           .since = At(5),
           .until = At(6)};
+}
+
+inline SupportReport TestReport() {
+  SupportReport report;
+  report.kernel = "6.1.0-13";
+  report.architecture = "x86_64";
+  report.cgroup_hierarchy = "cgroup v2";
+  return report;
 }
 
 inline const ProcessOptions kAllProcesses = {

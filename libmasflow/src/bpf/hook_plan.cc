@@ -137,17 +137,17 @@ void HookPlan::Enable(bpf_object* object, const std::vector<const HookCandidate*
 absl::Status HookPlan::TryLoad(const OpenObject& open,
                                const std::vector<const HookCandidate*>& candidates,
                                bpf_object** object) {
-  absl::StatusOr<bpf_object*> opened = open();
+  absl::StatusOr<bpf_object_skeleton*> opened = open();
   if (!opened.ok()) {
     return opened.status();
   }
-  Enable(*opened, candidates);
+  Enable(*(*opened)->obj, candidates);
   LibbpfLog log;
-  const int error = -bpf_object__load(*opened);
+  const int error = -bpf_object__load_skeleton(*opened);
   if (error != 0) {
     return Explain("load", error, log);
   }
-  *object = *opened;
+  *object = *(*opened)->obj;
   return absl::OkStatus();
 }
 

@@ -19,6 +19,7 @@
 
 struct bpf_link;
 struct bpf_object;
+struct bpf_object_skeleton;
 
 namespace masflow::internal {
 
@@ -43,7 +44,8 @@ class HookPlan {
  public:
   // Opens a fresh, configured object, all of its programs off; the former one is closed.
   // An object cannot be loaded twice, so each change of a choice takes another one.
-  using OpenObject = std::function<absl::StatusOr<bpf_object*>()>;
+  // The skeleton, because only its loader maps the data sections of the loaded object.
+  using OpenObject = std::function<absl::StatusOr<bpf_object_skeleton*>()>;
   // Prepares the maps of a loaded object, before its hooks run.
   using FillMaps = std::function<absl::Status(bpf_object*)>;
 

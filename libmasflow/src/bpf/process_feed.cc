@@ -94,7 +94,7 @@ absl::StatusOr<std::unique_ptr<ProcessFeed>> ProcessFeed::Open(const Environment
   return feed;
 }
 
-absl::StatusOr<bpf_object*> ProcessFeed::OpenObject(const Environment& environment) {
+absl::StatusOr<bpf_object_skeleton*> ProcessFeed::OpenObject(const Environment& environment) {
   LibbpfLog log;
   skeleton_.reset(masflow_process_bpf__open());
   if (skeleton_ == nullptr) {
@@ -116,7 +116,7 @@ absl::StatusOr<bpf_object*> ProcessFeed::OpenObject(const Environment& environme
   filter_.Size(object);
   bpf_map__set_max_entries(skeleton_->maps.process_ring, static_cast<__u32>(options_.ring_bytes));
   bpf_map__set_autocreate(skeleton_->maps.snapshot_scratch, options_.snapshot);
-  return object;
+  return skeleton_->skeleton;
 }
 
 absl::Status ProcessFeed::Start(const Environment& environment, const ForcedMechanisms& forced) {

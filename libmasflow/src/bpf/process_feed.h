@@ -48,7 +48,7 @@ class ProcessFeed {
   };
 
   ProcessFeed(const ProcessOptions& options, FilterMaps filter);
-  absl::StatusOr<bpf_object*> OpenObject(const Environment& environment);
+  absl::StatusOr<bpf_object_skeleton*> OpenObject(const Environment& environment);
   absl::Status Start(const Environment& environment, const ForcedMechanisms& forced);
   absl::Status TakeBacklog();
 

@@ -51,7 +51,9 @@ class RecordSink {
   virtual Verdict OnRecord(StreamKind stream, RecordBytes record) = 0;
   virtual void OnLoss(const Loss& loss) = 0;
   // The stream has been handed all that was produced before this Drain began. Comes at
-  // least once after Open, unless records never cease.
+  // least once after Open, unless records never cease. Anything but kContinue: the stream
+  // still holds records back. Then it is asked again in the next Drain, for which the sink
+  // cares; a source that ends asks until it gets kContinue, and ends only then.
   virtual Verdict OnCaughtUp(StreamKind stream) = 0;
 };
 

@@ -34,7 +34,7 @@ class ReplaySource final : public RecordSource {
       : reader_(std::move(reader)), wake_(std::move(wake)), clock_(reader_->clock()) {}
 
   absl::Status Open(const StreamConfig& config) override;
-  void Close(StreamKind stream) override { at(stream).Close(); }
+  void Close(StreamKind stream) override;
   void SetPaused(StreamKind stream, bool paused) override;
   int poll_fd() const override { return wake_.get(); }
   void Wake() override { eventfd_write(wake_.get(), 1); }
@@ -66,7 +66,7 @@ class ReplaySource final : public RecordSource {
   };
   enum class Step {
     kNext,
-    kBlocked,   // by a paused stream
+    kBlocked,   // by a stream that is paused or holds records back
     kTurnOver,  // there is more
     kEnded,
   };
@@ -82,6 +82,8 @@ class ReplaySource final : public RecordSource {
   Step Handle(const CaughtUpFrame& frame, Turn& turn);
   Step Handle(const ClockMapping& clock, Turn& turn);
   Step PassOver(Turn& turn);
+  // False: the stream holds records back, so what follows has to wait.
+  bool TellCaughtUp(StreamKind kind, RecordSink& sink);
   Step ReachEnd(Turn& turn);
 
   const std::unique_ptr<RecordingReader> reader_;
@@ -137,9 +139,15 @@ void ReplaySource::FollowSnapshot(RecordFilter* filter) const {
   filter->JoinRunning();
 }
 
+void ReplaySource::Close(StreamKind stream) {
+  at(stream).Close();
+  if (AnyOpen()) {
+    Wake();  // the others may have waited for it
+  }
+}
+
 void ReplaySource::SetPaused(StreamKind stream, bool paused) {
-  at(stream).paused = paused;
-  if (!paused) {
+  if (std::exchange(at(stream).paused, paused) && !paused) {
     Wake();
   }
 }
@@ -218,19 +226,14 @@ ReplaySource::Step ReplaySource::Handle(const CaughtUpFrame& frame, Turn& turn) 
   if (stream.paused) {
     return Step::kBlocked;
   }
-  // Anything but kContinue says that the stream holds records back, and has to hand these
-  // out before it is asked again.
-  switch (turn.sink.OnCaughtUp(frame.stream)) {
-    case RecordSink::Verdict::kContinue:
-      stream.caught_up = true;
-      return PassOver(turn);
-    case RecordSink::Verdict::kPause:
-      stream.paused = true;
-      return Step::kBlocked;
-    case RecordSink::Verdict::kStop:
-      return Step::kTurnOver;
-  }
-  return Step::kTurnOver;
+  return TellCaughtUp(frame.stream, turn.sink) ? PassOver(turn) : Step::kBlocked;
+}
+
+bool ReplaySource::TellCaughtUp(StreamKind kind, RecordSink& sink) {
+  const RecordSink::Verdict verdict = sink.OnCaughtUp(kind);
+  at(kind).caught_up = verdict == RecordSink::Verdict::kContinue;
+  at(kind).paused = verdict == RecordSink::Verdict::kPause;
+  return at(kind).caught_up;
 }
 
 ReplaySource::Step ReplaySource::Handle(const ClockMapping& clock, Turn& turn) {
@@ -254,15 +257,9 @@ ReplaySource::Step ReplaySource::ReachEnd(Turn& turn) {
     if (!stream.open() || stream.caught_up) {
       continue;
     }
-    if (stream.paused) {
+    if (stream.paused || !TellCaughtUp(static_cast<StreamKind>(i), turn.sink)) {
       return Step::kBlocked;
     }
-    const RecordSink::Verdict verdict = turn.sink.OnCaughtUp(static_cast<StreamKind>(i));
-    if (verdict != RecordSink::Verdict::kContinue) {
-      stream.paused = verdict == RecordSink::Verdict::kPause;
-      return stream.paused ? Step::kBlocked : Step::kTurnOver;
-    }
-    stream.caught_up = true;
   }
   std::lock_guard lock(lock_);
   end_status_ = reader_->end_status();

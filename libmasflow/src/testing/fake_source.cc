@@ -48,10 +48,14 @@ class FakeSource::Source final : public internal::RecordSource {
     SourceCounters counters;
     bool open = false;
     bool paused = false;
-    bool caught_up = false;  // told so, and no record since
+    bool caught_up = false;   // told so, and no record since
+    bool holds_back = false;  // answered that it was not ready for it
 
     bool drainable() const { return open && !paused && (!records.empty() || !caught_up); }
-    bool has_work() const { return drainable() || (open && !losses.empty()); }
+    // Without the sink's doing.
+    bool has_work() const {
+      return (drainable() && !(records.empty() && holds_back)) || (open && !losses.empty());
+    }
     bool empty() const { return records.empty() && losses.empty(); }
   };
   using Lock = std::unique_lock<std::mutex>;
@@ -145,8 +149,8 @@ bool FakeSource::Source::DrainStream(StreamKind kind, std::size_t max, RecordSin
       lock.unlock();
       verdict = sink.OnCaughtUp(kind);
       lock.lock();
-      // Otherwise the stream holds records back, and is asked again once these are out.
-      stream.caught_up = verdict == RecordSink::Verdict::kContinue && stream.records.empty();
+      stream.holds_back = verdict != RecordSink::Verdict::kContinue;
+      stream.caught_up = !stream.holds_back && stream.records.empty();
     } else if (result->records < max) {
       const std::vector<std::byte> record = std::move(stream.records.front());
       stream.records.pop_front();

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef MASFLOW_CLI_DOCTOR_H_
+#define MASFLOW_CLI_DOCTOR_H_
+
+namespace masflow_cli {
+
+// Shows what this kernel lets MasFlow do. Returns the exit code: kOk if process events work.
+int RunDoctor();
+
+}  // namespace masflow_cli
+
+#endif  // MASFLOW_CLI_DOCTOR_H_

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The command line, understood.
+#ifndef MASFLOW_CLI_FLAGS_H_
+#define MASFLOW_CLI_FLAGS_H_
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include <absl/status/statusor.h>
+
+#include "masflow/process_stream.h"
+#include "masflow/session.h"
+
+namespace masflow_cli {
+
+enum class Action { kRun, kDoctor, kHelp, kVersion };
+enum class Color { kAuto, kAlways, kNever };
+
+struct Flags {
+  Action action = Action::kRun;
+  bool json = false;
+  Color color = Color::kAuto;
+  std::optional<std::chrono::nanoseconds> duration{};
+  std::string replay{};  // empty: the live kernel
+  std::string record{};  // empty: none
+  masflow::ProcessOptions process{};
+};
+
+// INVALID_ARGUMENT with a sentence for the user.
+absl::StatusOr<Flags> ParseFlags(int argc, char** argv);
+
+// What --help shows.
+std::string HelpText();
+
+}  // namespace masflow_cli
+
+#endif  // MASFLOW_CLI_FLAGS_H_

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "printer.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <string>
+#include <string_view>
+
+#include "masflow/events.h"
+#include "masflow/stats.h"
+
+namespace masflow_cli {
+namespace {
+
+bool WantsColor(Color color) {
+  if (color != Color::kAuto) {
+    return color == Color::kAlways;
+  }
+  const char* const no_color = getenv("NO_COLOR");  // https://no-color.org
+  const char* const term = getenv("TERM");
+  const bool forbidden = (no_color != nullptr && *no_color != '\0') ||
+                         (term != nullptr && std::string_view(term) == "dumb");
+  return !forbidden && isatty(STDOUT_FILENO) == 1;
+}
+
+}  // namespace
+
+Printer::Printer(const Flags& flags, const masflow::Session& session, Writer* writer)
+    : flags_(flags), session_(session), writer_(writer), style_{.color = WantsColor(flags.color)} {}
+
+template <class Event>
+void Printer::Print(const Event& event, masflow::KernelTime time) {
+  std::string* const out = writer_->buffer();
+  if (flags_.json) {
+    masflow::AppendJson(event, session_.ToWallTime(time), out);
+  } else {
+    masflow::AppendText(event, session_.ToWallTime(time), style_, out);
+  }
+  out->push_back('\n');
+}
+
+void Printer::Attach(masflow::Session* session, masflow::ProcessStream* processes) {
+  session->OnLoss([this](const masflow::Loss& loss) { Print(loss, loss.until); });
+  const auto print = [this](const auto& event) { Print(event, event.time); };
+  processes->OnExec(print);
+  processes->OnExit(print);
+  if (flags_.process.forks) {
+    processes->OnFork(print);
+  }
+  if (flags_.process.failed_execs) {
+    processes->OnExecFailure(print);
+  }
+}
+
+}  // namespace masflow_cli

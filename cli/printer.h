@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Events of a session as lines of a writer.
+#ifndef MASFLOW_CLI_PRINTER_H_
+#define MASFLOW_CLI_PRINTER_H_
+
+#include "flags.h"
+#include "masflow/format.h"
+#include "masflow/process_stream.h"
+#include "masflow/session.h"
+#include "writer.h"
+
+namespace masflow_cli {
+
+// All that is passed in must outlive the callbacks.
+class Printer {
+ public:
+  Printer(const Flags& flags, const masflow::Session& session, Writer* writer);
+
+  // Sets the callbacks for what the flags ask for.
+  void Attach(masflow::Session* session, masflow::ProcessStream* processes);
+
+ private:
+  template <class Event>
+  void Print(const Event& event, masflow::KernelTime time);
+
+  const Flags& flags_;
+  const masflow::Session& session_;
+  Writer* const writer_;
+  masflow::TextStyle style_{};
+};
+
+}  // namespace masflow_cli
+
+#endif  // MASFLOW_CLI_PRINTER_H_

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "run.h"
+
+#include <unistd.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "masflow/asio.h"
+#include "masflow/process_stream.h"
+#include "masflow/session.h"
+#include "masflow/stats.h"
+#include "message.h"
+#include "printer.h"
+#include "stop_request.h"
+#include "totals.h"
+#include "writer.h"
+
+namespace masflow_cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+masflow::SessionOptions SessionOptionsOf(const Flags& flags) {
+  masflow::SessionOptions options;
+  if (!flags.replay.empty()) {
+    options.source = masflow::Replay{.path = flags.replay};
+  }
+  options.record_to = flags.record;
+  return options;
+}
+
+void SayReady(const Flags& flags, Clock::time_point start) {
+  const auto taken = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start);
+  std::string text = "ready (process: exec, exit";
+  text += flags.process.forks ? ", fork" : "";
+  text += flags.process.failed_execs ? ", failed exec" : "";
+  text += flags.replay.empty() ? "" : "; from " + flags.replay;
+  Say(text + ") in " + std::to_string(taken.count()) + " ms");
+}
+
+// Makes an io_context that waits for events also wake at the end that `stop` announces.
+class StopWatch {
+ public:
+  StopWatch(boost::asio::io_context* io, const StopRequest& stop)
+      : signals_(*io, dup(stop.fd())), deadline_(*io) {
+    signals_.async_wait(boost::asio::posix::descriptor_base::wait_read,
+                        [](const boost::system::error_code&) {});
+    if (stop.deadline().has_value()) {
+      deadline_.expires_at(*stop.deadline());
+      deadline_.async_wait([](const boost::system::error_code&) {});
+    }
+  }
+
+ private:
+  boost::asio::posix::stream_descriptor signals_;
+  boost::asio::steady_timer deadline_;
+};
+
+// Shows events until a stop is requested, stdout is gone or a recording ends.
+void Follow(const Flags& flags, masflow::Session* session, const StopRequest& stop,
+            Writer* writer) {
+  boost::asio::io_context io(1);
+  // A recording is never idle and ends by itself, which leaves io without work.
+  std::optional<StopWatch> watch;
+  if (flags.replay.empty()) {
+    watch.emplace(&io, stop);
+  }
+  masflow::AsioDriver driver(io.get_executor(), *session);
+  // One handler is at most one turn of the session: so much is written at once.
+  while (writer->open() && !stop.requested() && io.run_one() != 0) {
+    writer->Flush();
+  }
+}
+
+// What happened before the stop is still shown: who stops the command right after
+// something expects to see it.
+void ShowRest(masflow::Session* session, const StopRequest& stop, Writer* writer) {
+  constexpr std::size_t kRecordsPerTurn = 256;
+  const auto stats = [session] { return session->stats()[masflow::StreamKind::kProcess]; };
+  const std::uint64_t due = stats().produced;
+  bool more = true;
+  while (more && writer->open() && stop.patience_ms() != 0 && Settled(stats()) < due) {
+    more = session->Drain(kRecordsPerTurn).more;
+    writer->Flush();
+  }
+}
+
+int Finish(const masflow::Session& session, const Writer& writer) {
+  int code = kOk;
+  if (writer.state() == Writer::State::kFailed) {
+    code = SayWriteError(writer.error());
+  }
+  if (const absl::Status status = session.status(); !status.ok()) {
+    code = SayFailure(status);
+  }
+  const bool blocked = writer.state() == Writer::State::kGaveUp;
+  Say(Totals(session.stats()[masflow::StreamKind::kProcess], blocked ? writer.lost_lines() : 0));
+  return code;
+}
+
+}  // namespace
+
+int RunEvents(const Flags& flags, Clock::time_point start) {
+  StopRequest stop;
+  absl::StatusOr<masflow::Session> session = masflow::Session::Create(SessionOptionsOf(flags));
+  if (!session.ok()) {
+    return SayFailure(session.status());
+  }
+  absl::StatusOr<masflow::ProcessStream> processes =
+      masflow::ProcessStream::Open(*session, flags.process);
+  if (absl::IsInvalidArgument(processes.status())) {
+    return SayUsage(std::string(processes.status().message()));
+  }
+  if (!processes.ok()) {
+    return SayFailure(processes.status());
+  }
+  Writer writer(STDOUT_FILENO, &stop);
+  Printer printer(flags, *session, &writer);
+  printer.Attach(&*session, &*processes);
+  SayReady(flags, start);
+  if (flags.duration.has_value()) {
+    stop.SetDeadline(Clock::now() + *flags.duration);
+  }
+  Follow(flags, &*session, stop, &writer);
+  if (flags.replay.empty()) {
+    ShowRest(&*session, stop, &writer);
+  }
+  session->Stop();
+  return Finish(*session, writer);
+}
+
+}  // namespace masflow_cli

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The values of options, from text. Each returns OK, or INVALID_ARGUMENT with what is
+// wrong about the text; the caller knows the option's name.
+#ifndef MASFLOW_CLI_VALUES_H_
+#define MASFLOW_CLI_VALUES_H_
+
+#include <chrono>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include <absl/status/status.h>
+
+namespace masflow_cli {
+
+// "12" or "12,34,…", added to *pids.
+absl::Status ParsePids(std::string_view text, std::vector<std::uint32_t>* pids);
+
+// A number or the name of a user of this machine.
+absl::Status ParseUser(std::string_view text, std::uint32_t* uid);
+
+// "4096", "64K", "1M"
+absl::Status ParseBytes(std::string_view text, std::uint64_t* bytes);
+
+// "10", "10s", "500ms", "1.5m", "2h"; more than 0, at most a year
+absl::Status ParseDuration(std::string_view text, std::chrono::nanoseconds* duration);
+
+}  // namespace masflow_cli
+
+#endif  // MASFLOW_CLI_VALUES_H_
