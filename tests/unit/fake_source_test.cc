@@ -149,9 +149,9 @@ TEST_F(FakeSourceTest, HandsOutInOrderAndThenSaysCaughtUp) {
   EXPECT_FALSE(result.more);
   EXPECT_FALSE(result.ended);
   EXPECT_FALSE(Readable(source_));
-  EXPECT_EQ(sink_.records(), (std::vector<Bytes>{EncodeRecord(TestExec(1)),
-                                                 EncodeRecord(TestFork(2)),
-                                                 EncodeRecord(TestExit(1))}));
+  EXPECT_EQ(sink_.records(),
+            (std::vector<Bytes>{EncodeRecord(TestExec(1)), EncodeRecord(TestFork(2)),
+                                EncodeRecord(TestExit(1))}));
   EXPECT_EQ(sink_.log.back().what, What::kCaughtUp);
   EXPECT_EQ(source_.Counters(kProcess).produced, 3u);
 }

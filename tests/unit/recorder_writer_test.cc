@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "replay/recording_writer.h"
-
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -13,6 +11,7 @@
 
 #include <gtest/gtest.h>
 
+#include "replay/recording_writer.h"
 #include "replay_testing.h"
 
 namespace masflow::internal {
@@ -20,7 +19,9 @@ namespace {
 
 constexpr StreamKind kProcess = StreamKind::kProcess;
 
-Bytes SomeRecord(std::size_t size) { return Bytes(size, std::byte{0x5a}); }
+Bytes SomeRecord(std::size_t size) {
+  return Bytes(size, std::byte{0x5a});
+}
 
 std::string Contents(int fd) {
   struct stat file {};
@@ -41,8 +42,9 @@ std::string Written(const std::function<void(RecordingWriter&)>& write) {
 }
 
 TEST(RecordingWriter, HeaderIsAsDocumented) {
-  const std::string bytes = Written(
-      [](RecordingWriter& writer) { writer.AddHeader(TestReport(), {.monotonic_ns = 5, .realtime_ns = 7}); });
+  const std::string bytes = Written([](RecordingWriter& writer) {
+    writer.AddHeader(TestReport(), {.monotonic_ns = 5, .realtime_ns = 7});
+  });
   ASSERT_EQ(bytes.size(), 72u);  // 48 + 8 + 6 + 9 and a zero
   EXPECT_EQ(bytes.substr(0, 8), "\x8dMFREC\r\n");
   EXPECT_EQ(bytes.substr(48), std::string("6.1.0-13x86_64cgroup v2\0", 24));
@@ -57,8 +59,8 @@ TEST(RecordingWriter, HeaderIsAsDocumented) {
 
 TEST(RecordingWriter, FramesBeginAtMultiplesOfEight) {
   for (std::size_t size = 0; size < 17; ++size) {
-    const std::string bytes = Written(
-        [&](RecordingWriter& writer) { writer.AddRecord(kProcess, SomeRecord(size)); });
+    const std::string bytes =
+        Written([&](RecordingWriter& writer) { writer.AddRecord(kProcess, SomeRecord(size)); });
     EXPECT_EQ(bytes.size(), 8 + (size + 7) / 8 * 8);
     FrameHeader header;
     std::memcpy(&header, bytes.data(), sizeof(header));

@@ -76,8 +76,9 @@ TEST(ReplayDamage, CutAtEveryByte) {
     EXPECT_EQ(replayed.ended.code(), StatusCode::kDataLoss);
     const std::string expected = "after " + std::to_string(whole.records) + " records";
     EXPECT_NE(replayed.ended.message().find(expected), absl::string_view::npos) << replayed.ended;
-    EXPECT_NE(replayed.ended.message().find(whole.at_frame ? "not ended properly" : "in the middle"),
-              absl::string_view::npos)
+    EXPECT_NE(
+        replayed.ended.message().find(whole.at_frame ? "not ended properly" : "in the middle"),
+        absl::string_view::npos)
         << replayed.ended;
     ExpectPrefix(replayed, recorded);
   }
@@ -117,7 +118,8 @@ TEST(ReplayDamage, AFrameTakenOutIsMissed) {
 
 TEST(ReplayDamage, WhatFollowsTheEnd) {
   const Recorded recorded = Sample();
-  for (const std::string& tail : {std::string(8, '\0'), std::string(5, '\0'), std::string(64, 'x')}) {
+  for (const std::string& tail :
+       {std::string(8, '\0'), std::string(5, '\0'), std::string(64, 'x')}) {
     const Replayed replayed = ReplayAll(recorded.bytes + tail);
     EXPECT_EQ(replayed.ended.code(), StatusCode::kDataLoss);
     EXPECT_EQ(replayed.log, recorded.log);

@@ -89,8 +89,8 @@ Seen RecordSession(const std::string& path) {
 }
 
 void ExpectBalanced(const StreamStats& stats) {
-  EXPECT_EQ(stats.produced, stats.delivered + stats.unheard + stats.merged + stats.malformed +
-                                stats.lost_total());
+  EXPECT_EQ(stats.produced,
+            stats.delivered + stats.unheard + stats.merged + stats.malformed + stats.lost_total());
 }
 
 TEST(ReplaySession, TheHostOfAReplaySeesWhatTheHostOfTheRecordingSaw) {
@@ -119,8 +119,7 @@ TEST(ReplaySession, AReplayCanBeRecorded) {
   const ScratchDir dir;
   RecordSession(dir / "a.mfr");
   {
-    auto session =
-        Session::Create({.source = Replay{dir / "a.mfr"}, .record_to = dir / "b.mfr"});
+    auto session = Session::Create({.source = Replay{dir / "a.mfr"}, .record_to = dir / "b.mfr"});
     ASSERT_TRUE(session.ok()) << session.status();
     auto stream = ProcessStream::Open(*session, kAllProcesses);
     ASSERT_TRUE(stream.ok()) << stream.status();
@@ -217,6 +216,31 @@ TEST(ReplaySession, PullingOneByOneMissesNothingAndNeverSpins) {
   const StreamStats stats = session->stats()[StreamKind::kProcess];
   EXPECT_EQ(stats.unheard, 0u);
   ExpectBalanced(stats);
+}
+
+// Between two asks a stream that has handed out its snapshot may take no more.
+TEST(ReplaySession, PullingKeepsWhatComesWhileNobodyAsks) {
+  FakeSource fake;
+  auto session = Session::Create({.source = fake.source()});
+  ASSERT_TRUE(session.ok()) << session.status();
+  auto stream = ProcessStream::Open(*session, kAllProcesses);
+  ASSERT_TRUE(stream.ok()) << stream.status();
+  Puller puller(*stream);
+  puller.Ask();
+  fake.Push(Running(1));
+  for (int turns = 0; turns < 5; ++turns) {
+    session->Drain(8);
+  }
+  ASSERT_EQ(puller.events.size(), 1u);
+  fake.Push(TestExit(1));
+  fake.End();
+  session->Drain(8);
+  puller.Ask();
+  for (int turns = 0; turns < 5; ++turns) {
+    session->Drain(8);
+  }
+  EXPECT_EQ(puller.events.size(), 2u);
+  EXPECT_EQ(session->stats()[StreamKind::kProcess].unheard, 0u);
 }
 
 }  // namespace

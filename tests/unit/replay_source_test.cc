@@ -156,8 +156,7 @@ TEST(ReplaySource, CaughtUpStandsWhereItStood) {
   for (const Delivery& delivery : sink.log) {
     order.push_back(delivery.what);
   }
-  EXPECT_EQ(order,
-            (std::vector{What::kRecord, What::kCaughtUp, What::kRecord, What::kCaughtUp}));
+  EXPECT_EQ(order, (std::vector{What::kRecord, What::kCaughtUp, What::kRecord, What::kCaughtUp}));
 }
 
 // The stream holds three records back, and hands them out as it is asked for them.
@@ -316,7 +315,8 @@ TEST(ReplaySource, SaysWhyAFileCannotBeOpened) {
   const ScratchDir dir;
   const auto none = MakeReplaySource(Replay{.path = dir / "none"}).status();
   EXPECT_EQ(none.code(), absl::StatusCode::kNotFound);
-  EXPECT_EQ(none.message(), "cannot open recording " + (dir / "none") + ": No such file or directory");
+  EXPECT_EQ(none.message(),
+            "cannot open recording " + (dir / "none") + ": No such file or directory");
   ASSERT_EQ(mkfifo((dir / "fifo").c_str(), 0600), 0);
   for (const std::string& path : {dir / "fifo", dir / "", std::string("/dev/null")}) {
     const auto status = MakeReplaySource(Replay{.path = path}).status();

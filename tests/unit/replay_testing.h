@@ -129,7 +129,9 @@ inline Process TestProcess(std::uint32_t pid, std::uint32_t ppid) {
           .comm = "ls"};
 }
 
-inline KernelTime At(std::int64_t ns) { return KernelTime(std::chrono::nanoseconds(ns)); }
+inline KernelTime At(std::int64_t ns) {
+  return KernelTime(std::chrono::nanoseconds(ns));
+}
 
 inline ProcessExec TestExec(std::uint32_t pid, std::uint32_t ppid = 1) {
   return {.time = At(pid * 100),
@@ -168,8 +170,7 @@ inline SupportReport TestReport() {
   return report;
 }
 
-inline const ProcessOptions kAllProcesses = {
-    .forks = true, .failed_execs = true, .snapshot = true};
+inline const ProcessOptions kAllProcesses = {.forks = true, .failed_execs = true, .snapshot = true};
 
 // Drains until nothing is left to be done; gives up after many turns.
 inline DrainResult DrainAll(RecordSource& source, RecordSink& sink, std::size_t max = 64) {

@@ -2,11 +2,11 @@
 #ifndef MASFLOW_REPLAY_FILE_ERROR_H_
 #define MASFLOW_REPLAY_FILE_ERROR_H_
 
-#include <absl/status/status.h>
-
 #include <string>
 #include <string_view>
 #include <system_error>
+
+#include <absl/status/status.h>
 
 namespace masflow::internal {
 

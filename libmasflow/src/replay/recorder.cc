@@ -45,8 +45,7 @@ absl::Status CheckOurs(int fd, const std::string& path, struct stat* file) {
 
 absl::StatusOr<UniqueFd> OpenForRecording(const std::string& path) {
   // O_NONBLOCK: a FIFO without a reader is to fail, not to wait.
-  UniqueFd fd(
-      open(path.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, kMode));
+  UniqueFd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, kMode));
   if (!fd.valid()) {
     return errno == ELOOP    ? Occupied(path, "it is a symbolic link")
            : errno == EISDIR ? Occupied(path, "it is a directory")

@@ -2,10 +2,10 @@
 #ifndef MASFLOW_REPLAY_RECORDER_H_
 #define MASFLOW_REPLAY_RECORDER_H_
 
-#include <absl/status/statusor.h>
-
 #include <memory>
 #include <string>
+
+#include <absl/status/statusor.h>
 
 #include "core/record_source.h"
 

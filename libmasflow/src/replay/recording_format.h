@@ -13,7 +13,8 @@ namespace masflow::internal {
 
 // The first byte is not ASCII and a line end follows, so that no text passes for a
 // recording, nor one that was copied as text.
-inline constexpr std::array<char, 8> kRecordingMagic = {'\x8d', 'M', 'F', 'R', 'E', 'C', '\r', '\n'};
+inline constexpr std::array<char, 8> kRecordingMagic = {'\x8d', 'M', 'F',  'R',
+                                                        'E',    'C', '\r', '\n'};
 inline constexpr std::uint32_t kRecordingByteOrder = 0x01020304;
 inline constexpr std::uint32_t kRecordingByteOrderSwapped = 0x04030201;
 

@@ -29,9 +29,13 @@ bool Read(RecordBytes bytes, Body* body) {
   return true;
 }
 
-KernelTime Time(std::int64_t ns) { return KernelTime(std::chrono::nanoseconds(ns)); }
+KernelTime Time(std::int64_t ns) {
+  return KernelTime(std::chrono::nanoseconds(ns));
+}
 
-std::string Number(std::uint64_t n) { return std::to_string(n); }
+std::string Number(std::uint64_t n) {
+  return std::to_string(n);
+}
 
 }  // namespace
 
@@ -79,9 +83,9 @@ absl::Status RecordingReader::ReadHeader() {
     return absl::InvalidArgumentError(cut);
   }
   const char* text = reinterpret_cast<const char*>(buffer_.data()) + sizeof(header);
-  for (const auto& [to, size] : {std::pair{&kernel_, header.kernel_len},
-                                 std::pair{&architecture_, header.architecture_len},
-                                 std::pair{&cgroup_hierarchy_, header.cgroup_hierarchy_len}}) {
+  for (const auto& [to, size] :
+       {std::pair{&kernel_, header.kernel_len}, std::pair{&architecture_, header.architecture_len},
+        std::pair{&cgroup_hierarchy_, header.cgroup_hierarchy_len}}) {
     to->assign(text, size);
     text += size;
   }
@@ -152,10 +156,10 @@ void RecordingReader::ReadFrame() {
     frame_bytes_ = PaddedFrameBytes(header.size);
   }
   if (got < sizeof(header) || Fill(frame_bytes_) < frame_bytes_) {
-    EndAs(absl::DataLossError(
-        "recording " + path_ + " ends in the middle of a frame, " + Where() +
-        (read_error_ == 0 ? ": the recorder was killed or the file was cut"
-                          : ": " + std::generic_category().message(read_error_))));
+    EndAs(absl::DataLossError("recording " + path_ + " ends in the middle of a frame, " + Where() +
+                              (read_error_ == 0
+                                   ? ": the recorder was killed or the file was cut"
+                                   : ": " + std::generic_category().message(read_error_))));
     return;
   }
   const RecordBytes body(buffer_.data() + begin_ + sizeof(header), header.size - sizeof(header));

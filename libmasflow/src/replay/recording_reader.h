@@ -2,9 +2,6 @@
 #ifndef MASFLOW_REPLAY_RECORDING_READER_H_
 #define MASFLOW_REPLAY_RECORDING_READER_H_
 
-#include <absl/status/status.h>
-#include <absl/status/statusor.h>
-
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -13,6 +10,9 @@
 #include <string_view>
 #include <variant>
 #include <vector>
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
 
 #include "core/record_source.h"
 #include "core/unique_fd.h"

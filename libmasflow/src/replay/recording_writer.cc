@@ -18,7 +18,9 @@ namespace {
 // A turn of Drain is expected to stay below it: one write a turn.
 constexpr std::size_t kFlushAt = std::size_t{256} << 10;
 
-std::size_t Index(StreamKind stream) { return static_cast<std::size_t>(stream); }
+std::size_t Index(StreamKind stream) {
+  return static_cast<std::size_t>(stream);
+}
 
 // How many bytes may follow the first `written`. Beyond this limit the kernel would
 // send SIGXFSZ, which ends a host that does not expect it.
@@ -139,8 +141,11 @@ void RecordingWriter::Flush() {
       written_ += static_cast<std::uint64_t>(n);
       rest = rest.subspan(static_cast<std::size_t>(n));
     } else if (room == 0 || n == 0 || errno != EINTR) {
-      Fail(FileError(room == 0 ? EFBIG : n == 0 ? EIO : errno, "recording ended: cannot write to",
-                     path_, "what was written before can be replayed; make room and record again"));
+      Fail(FileError(room == 0 ? EFBIG
+                     : n == 0  ? EIO
+                               : errno,
+                     "recording ended: cannot write to", path_,
+                     "what was written before can be replayed; make room and record again"));
     }
   }
   buffer_.clear();

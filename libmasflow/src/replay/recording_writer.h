@@ -2,8 +2,6 @@
 #ifndef MASFLOW_REPLAY_RECORDING_WRITER_H_
 #define MASFLOW_REPLAY_RECORDING_WRITER_H_
 
-#include <absl/status/status.h>
-
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -11,6 +9,8 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <absl/status/status.h>
 
 #include "core/record_source.h"
 #include "core/unique_fd.h"

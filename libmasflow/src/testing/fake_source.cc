@@ -218,7 +218,9 @@ void FakeSource::Source::WakeIfWork(const Stream& stream) {
 FakeSource::FakeSource() : source_(std::make_shared<Source>()) {}
 FakeSource::~FakeSource() = default;
 
-CustomSource FakeSource::source() const { return {.source = source_}; }
+CustomSource FakeSource::source() const {
+  return {.source = source_};
+}
 
 void FakeSource::Push(const ProcessExec& event) {
   source_->Push(StreamKind::kProcess, internal::EncodeRecord(event));
@@ -237,8 +239,12 @@ void FakeSource::PushRecord(StreamKind stream, std::span<const std::byte> record
   source_->Push(stream, {record.begin(), record.end()});
 }
 
-void FakeSource::PushLoss(const Loss& loss) { source_->PushLoss(loss); }
+void FakeSource::PushLoss(const Loss& loss) {
+  source_->PushLoss(loss);
+}
 
-void FakeSource::End() { source_->End(); }
+void FakeSource::End() {
+  source_->End();
+}
 
 }  // namespace masflow::testing

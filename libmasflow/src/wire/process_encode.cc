@@ -16,7 +16,9 @@ std::uint64_t Nanoseconds(std::chrono::nanoseconds d) {
   return static_cast<std::uint64_t>(d.count());
 }
 
-std::string_view UpToNul(std::string_view text) { return text.substr(0, text.find('\0')); }
+std::string_view UpToNul(std::string_view text) {
+  return text.substr(0, text.find('\0'));
+}
 
 mf_header Header(std::uint16_t kind, KernelTime time, const Process& process, std::uint32_t tid) {
   return {.kind = kind,

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "live.h"
+
+#include <poll.h>
+
+#include <algorithm>
+
+#include "bpf/live_source.h"
+
+namespace masflow::kernel_test {
+namespace {
+
+constexpr std::size_t kRecordsPerTurn = 256;
+
+std::chrono::milliseconds Left(std::chrono::steady_clock::time_point end) {
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+  return std::max(left, std::chrono::milliseconds(0));
+}
+
+}  // namespace
+
+absl::StatusOr<Session> CreateSession(const LiveOptions& options) {
+  SessionOptions session{.latency = options.latency, .record_to = options.record_to};
+  if (!options.forced.empty()) {
+    auto source = internal::MakeLiveSource({.latency = options.latency, .forced = options.forced});
+    if (!source.ok()) {
+      return source.status();
+    }
+    session.source = CustomSource{*std::move(source)};
+  }
+  return Session::Create(std::move(session));
+}
+
+std::unique_ptr<Live> Live::Open(const LiveOptions& options) {
+  absl::StatusOr<Session> session = CreateSession(options);
+  if (!session.ok()) {
+    ADD_FAILURE() << session.status();
+    return nullptr;
+  }
+  absl::StatusOr<ProcessStream> stream = ProcessStream::Open(*session, options.process);
+  if (!stream.ok()) {
+    ADD_FAILURE() << stream.status();
+    return nullptr;
+  }
+  return std::unique_ptr<Live>(new Live(*std::move(session), *std::move(stream)));
+}
+
+Live::Live(Session session, ProcessStream stream)
+    : session_(std::move(session)), stream_(std::move(stream)) {
+  const auto keep = [this](const auto& view) { events_.emplace_back(Own(view)); };
+  stream_->OnExec(keep);
+  stream_->OnExit(keep);
+  stream_->OnFork(keep);
+  stream_->OnExecFailure(keep);
+  session_.OnLoss([this](const Loss& loss) { losses_.push_back(loss); });
+}
+
+bool Live::Readable(std::chrono::milliseconds timeout) const {
+  pollfd waited{.fd = session_.poll_fd(), .events = POLLIN, .revents = 0};
+  return poll(&waited, 1, static_cast<int>(timeout.count())) == 1;
+}
+
+bool Live::Turn(std::chrono::steady_clock::time_point end) {
+  if (!Readable(Left(end))) {
+    return false;
+  }
+  session_.Drain(kRecordsPerTurn);
+  return true;
+}
+
+void Live::FallAsleep() {
+  // A turn that finds nothing is the last one for which a timer was set.
+  const auto end = std::chrono::steady_clock::now() + kDeadline;
+  while (Readable(Left(end))) {
+    const DrainResult result = session_.Drain(kRecordsPerTurn);
+    if (result.records == 0 && !result.more) {
+      return;
+    }
+  }
+}
+
+bool Live::Settle() {
+  // Read while events still come, the counts may be those of different moments.
+  return Until([this] { return AddsUp(stats()); });
+}
+
+bool AddsUp(const StreamStats& stats) {
+  return stats.produced == stats.delivered + stats.unheard + stats.merged + stats.malformed +
+                               stats.lost_total();
+}
+
+std::string Describe(const StreamStats& stats) {
+  return "produced " + std::to_string(stats.produced) + ", delivered " +
+         std::to_string(stats.delivered) + ", unheard " + std::to_string(stats.unheard) +
+         ", merged " + std::to_string(stats.merged) + ", malformed " +
+         std::to_string(stats.malformed) + ", lost " + std::to_string(stats.lost_total());
+}
+
+const HookSupport* FindHook(const SupportReport& report, std::string_view hook) {
+  const auto found = std::find_if(report.hooks.begin(), report.hooks.end(),
+                                  [&](const HookSupport& entry) { return entry.hook == hook; });
+  if (found == report.hooks.end()) {
+    ADD_FAILURE() << "no hook \"" << hook << "\" in the support report";
+    return nullptr;
+  }
+  return &*found;
+}
+
+}  // namespace masflow::kernel_test
