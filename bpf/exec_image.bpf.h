@@ -121,8 +121,12 @@ static __always_inline void read_args(struct exec_image *image, struct task_stru
 static __always_inline void read_filename(struct exec_image *image, const char *filename)
 {
   long len = bpf_probe_read_kernel_str(image->tail, MF_FILENAME_MAX, filename);
+  char end = 0;
 
+  /* A name that just fits gives the same length as one that was cut. */
   if (len == MF_FILENAME_MAX)
+    bpf_probe_read_kernel(&end, 1, filename + MF_FILENAME_MAX - 1);
+  if (end)
     image->record.header.flags |= MF_EXEC_FILENAME_CUT;
   image->record.filename_len = len > 0 ? (len - 1) & (MF_FILENAME_MAX - 1) : 0;
 }

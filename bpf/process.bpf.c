@@ -193,6 +193,7 @@ static __always_inline int report_exec_failed(const char *filename, long error)
   u32 zero = 0;
   struct failed_scratch_value *scratch;
   struct mf_exec_failed *record;
+  char end = 0;
   long len;
   u64 bytes;
 
@@ -210,7 +211,9 @@ static __always_inline int report_exec_failed(const char *filename, long error)
   len = bpf_probe_read_user_str(scratch->filename, MF_FAILED_FILENAME_MAX, filename);
   if (len <= 0)
     record->header.flags |= MF_EXEC_FAILED_NO_FILENAME;
-  else if (len == MF_FAILED_FILENAME_MAX)
+  else if (len == MF_FAILED_FILENAME_MAX) /* cut, or it just fits */
+    bpf_probe_read_user(&end, 1, filename + MF_FAILED_FILENAME_MAX - 1);
+  if (end)
     record->header.flags |= MF_EXEC_FAILED_FILENAME_CUT;
   bytes = len > 0 ? len - 1 : 0;
   bytes &= MF_FAILED_FILENAME_MAX - 1;

@@ -18,10 +18,10 @@
 #include "spawn.h"
 #include "truth.h"
 
+extern char** environ;
+
 namespace masflow::kernel_test {
 namespace {
-
-extern "C" char** environ;
 
 using ExecImageTest = KernelTest;
 
@@ -48,7 +48,7 @@ const std::vector<std::string> kHold{"hold-it", "hold", "0"};
 void CheckScript(const std::string& first_line, const std::vector<std::string>& interpreter_args) {
   TempDir dir;
   const std::string script = dir / "script.sh";
-  WriteFile(script, first_line + "\nread line\n");
+  WriteFile(script, first_line + "\nread line || exit 0\n");
   chmod(script.c_str(), 0755);
   std::vector<std::string> expected = interpreter_args;
   expected.insert(expected.end(), {script, "one", "two words"});
@@ -279,27 +279,41 @@ TEST_F(ExecImageTest, DeepPathWithinTheLimitsIsWhole) {
              });
 }
 
-// The longest name that execve takes is complete, though it fills its place to the end.
-TEST_F(ExecImageTest, LongestFilename) {
+// As long as execve takes them: 4,095 bytes.
+std::string LongName() {
+  std::string name = ".//";
+  while (name.size() < 4091) {
+    name += "./";
+  }
+  return name + "prog";
+}
+
+TEST_F(ExecImageTest, TheLongestNameIsWhole) {
   TempDir dir;
   CopyProgram(ChildProgram(), dir / "prog");
-  std::string filename = "prog";
-  while (filename.size() + 2 <= 4095) {
-    filename = "./" + filename;
-  }
-  filename = std::string(4095 - filename.size(), '.') + filename;
-  if (filename.starts_with("..")) {
-    filename = "/" + filename.substr(1);
-  }
-  ASSERT_EQ(filename.size(), 4095u);
-  if (filename.starts_with("../") || filename.starts_with("...")) {
-    FAIL() << filename.substr(0, 10);
-  }
-  WithExecOf([&] { return chdir(dir.path().c_str()) == 0 ? Exec(filename, kHold) : 125; },
+  const std::string name = LongName();
+  ASSERT_EQ(name.size(), 4095u);
+  WithExecOf([&] { return chdir(dir.path().c_str()) == 0 ? Exec(name, kHold) : 125; },
              [&](const ProcessExec& exec, std::uint32_t) {
-               EXPECT_EQ(exec.filename, filename);
+               EXPECT_EQ(exec.filename, name);
                EXPECT_FALSE(exec.filename_truncated);
              });
+}
+
+// Relative to a descriptor, the kernel puts that in front.
+TEST_F(ExecImageTest, ALongerNameIsCutAndSaysSo) {
+  TempDir dir;
+  CopyProgram(ChildProgram(), dir / "prog");
+  const std::string name = LongName();
+  const int fd = open(dir.path().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+  const std::string whole = "/dev/fd/" + std::to_string(fd) + "/" + name;
+  WithExecOf([&] { return ExecAt(fd, name.c_str(), kHold, 0); },
+             [&](const ProcessExec& exec, std::uint32_t) {
+               EXPECT_EQ(exec.filename, whole.substr(0, 4095));
+               EXPECT_TRUE(exec.filename_truncated);
+               EXPECT_EQ(exec.executable, FromMountRoot(dir / "prog"));
+             });
+  close(fd);
 }
 
 }  // namespace

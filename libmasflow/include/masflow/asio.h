@@ -96,14 +96,14 @@ class AsioNextOperation final : public NextOperation<Event> {
   void Complete(Event event) override { Post({}, std::move(event)); }
 
   void Fail(typename NextOperation<Event>::Failure failure) override {
-    using Failure = typename NextOperation<Event>::Failure;
+    using Kind = typename NextOperation<Event>::Failure;
     switch (failure) {
-      case Failure::kEnded:
+      case Kind::kEnded:
         return Post(boost::asio::error::make_error_code(boost::asio::error::eof), Event());
-      case Failure::kBusy:
+      case Kind::kBusy:
         return Post(boost::asio::error::make_error_code(boost::asio::error::already_started),
                     Event());
-      case Failure::kAborted:
+      case Kind::kAborted:
         return Post(boost::asio::error::make_error_code(boost::asio::error::operation_aborted),
                     Event());
     }

@@ -23,7 +23,8 @@ std::string LastTellingLine(std::string_view log) {
     const std::string_view line = log.substr(0, end);
     log.remove_prefix(std::min(end + 1, log.size()));
     const bool noise = line.empty() || line.find("-- ") != std::string_view::npos ||
-                       line.starts_with("processed ") || line.starts_with("libbpf: failed to load");
+                       line.starts_with("processed ") ||
+                       line.find("failed to load") != std::string_view::npos;
     if (!noise) {
       best = line;
     }

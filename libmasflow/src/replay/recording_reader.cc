@@ -18,7 +18,7 @@
 namespace masflow::internal {
 namespace {
 
-constexpr std::size_t kBufferBytes = 4 * kMaxFrameBytes;
+constexpr std::size_t kBufferBytes = 2 * kMaxFrameBytes;
 
 template <class Body>
 bool Read(RecordBytes bytes, Body* body) {
