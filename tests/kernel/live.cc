@@ -96,14 +96,14 @@ std::string Describe(const StreamStats& stats) {
          std::to_string(stats.malformed) + ", lost " + std::to_string(stats.lost_total());
 }
 
-const HookSupport* FindHook(const SupportReport& report, std::string_view hook) {
-  const auto found = std::find_if(report.hooks.begin(), report.hooks.end(),
-                                  [&](const HookSupport& entry) { return entry.hook == hook; });
-  if (found == report.hooks.end()) {
-    ADD_FAILURE() << "no hook \"" << hook << "\" in the support report";
-    return nullptr;
+HookSupport FindHook(const Session& session, std::string_view hook) {
+  for (const HookSupport& entry : session.support().hooks) {
+    if (entry.hook == hook) {
+      return entry;
+    }
   }
-  return &*found;
+  ADD_FAILURE() << "no hook \"" << hook << "\" in the support report";
+  return {};
 }
 
 }  // namespace masflow::kernel_test

@@ -125,8 +125,8 @@ class Live {
 bool AddsUp(const StreamStats& stats);
 std::string Describe(const StreamStats& stats);
 
-// The entry of the support report, or null with a failure.
-const HookSupport* FindHook(const SupportReport& report, std::string_view hook);
+// The entry of the support report; an empty one, with a failure, if there is none.
+HookSupport FindHook(const Session& session, std::string_view hook);
 
 }  // namespace masflow::kernel_test
 

@@ -119,7 +119,7 @@ TEST(FormatJson, Exit_Signal) {
   e.signal = 11;
   e.core_dumped = true;
   const std::string line = Json(e);
-  EXPECT_NE(line.find(R"("masflow.signal":11,"masflow.signal_name":"SEGV",)"
+  EXPECT_NE(line.find(R"("masflow.signal":11,"masflow.signal_name":"SIGSEGV",)"
                       R"("masflow.core_dumped":true,"masflow.duration_ns":0)"),
             std::string::npos)
       << line;

@@ -61,16 +61,11 @@ HookPlan::HookPlan(StreamKind stream, std::vector<HookPoint> points, const Force
 HookPlan::~HookPlan() = default;
 
 absl::Status HookPlan::LoadAndAttach(const OpenObject& open, const FillMaps& fill) {
-  for (Choice& choice : choices_) {
-    while (choice.candidate() != nullptr && !choice.candidate()->unfit.empty()) {
-      const absl::Status why = absl::UnimplementedError(choice.candidate()->unfit);
-      if (absl::Status status = Refuse(choice, why); !status.ok()) {
-        return status;
-      }
-    }
-  }
   // Ends: each round either succeeds, fails, or refuses a candidate for good.
   for (;;) {
+    if (absl::Status status = RefuseUnfit(); !status.ok()) {
+      return status;
+    }
     std::vector<const HookCandidate*> chosen;
     for (const Choice& choice : choices_) {
       if (choice.candidate() != nullptr) {
@@ -97,6 +92,18 @@ absl::Status HookPlan::LoadAndAttach(const OpenObject& open, const FillMaps& fil
       return status;
     }
   }
+}
+
+absl::Status HookPlan::RefuseUnfit() {
+  for (Choice& choice : choices_) {
+    while (choice.candidate() != nullptr && !choice.candidate()->unfit.empty()) {
+      const absl::Status why = absl::UnimplementedError(choice.candidate()->unfit);
+      if (absl::Status status = Refuse(choice, why); !status.ok()) {
+        return status;
+      }
+    }
+  }
+  return absl::OkStatus();
 }
 
 absl::Status HookPlan::Refuse(Choice& choice, const absl::Status& why) {

@@ -77,6 +77,8 @@ class HookPlan {
     void operator()(bpf_link* link) const;
   };
 
+  // Passes over the candidates in hand that are known not to fit.
+  absl::Status RefuseUnfit();
   // Goes on to the next candidate; the sum of all refusals if a required point has none.
   absl::Status Refuse(Choice& choice, const absl::Status& why);
   void Enable(bpf_object* object, const std::vector<const HookCandidate*>& candidates);

@@ -128,7 +128,7 @@ void AppendJson(const ProcessExitView& e, WallTime at, std::string* out) {
   if (e.signal.has_value()) {
     line.Number("masflow.signal", unsigned{*e.signal});
     if (const char* const name = sigabbrev_np(*e.signal); name != nullptr) {
-      line.Text("masflow.signal_name", std::string_view(name));
+      line.Text("masflow.signal_name", std::string("SIG") + name);
     }
   }
   line.Flag("masflow.core_dumped", e.core_dumped);

@@ -80,7 +80,7 @@ void ProcessStreamCore::StartNext(std::unique_ptr<Operation> operation) {
 }
 
 RecordSink::Verdict ProcessStreamCore::OnRecord(RecordBytes record) {
-  if (join_.idle()) {
+  if (join_.idle() && CanDeliver()) {
     Deliver(record);
     return CanDeliver() ? Verdict::kContinue : Verdict::kPause;
   }

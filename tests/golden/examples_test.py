@@ -1,0 +1,73 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Each example program on a recorded scene.
+
+Environment: EXAMPLES is their folder, MAKE_RECORDING the program that makes the recording.
+"""
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import tempfile
+import unittest
+
+EXAMPLES = pathlib.Path(os.environ["EXAMPLES"])
+EXPECTED = pathlib.Path(__file__).resolve().parent / "expected"
+ENVIRONMENT = {**os.environ, "TZ": "UTC"}
+
+
+class Examples(unittest.TestCase):
+
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory(prefix="masflow-examples-")
+        cls.addClassCleanup(folder.cleanup)
+        cls.recording = os.path.join(folder.name, "ordinary.mfr")
+        subprocess.run([os.environ["MAKE_RECORDING"], "ordinary", cls.recording], check=True)
+
+    def stdout(self, name, *args):
+        result = subprocess.run([EXAMPLES / name, *args, self.recording], env=ENVIRONMENT,
+                                capture_output=True, text=True, timeout=30, check=False)
+        self.assertEqual((0, ""), (result.returncode, result.stderr))
+        return result.stdout.splitlines()
+
+    def test_print_events(self):
+        lines = (EXPECTED / "ordinary.txt").read_text(encoding="utf-8").splitlines()
+        wanted = [line for line in lines if " PROCESS Exec " in line or " PROCESS Exit " in line]
+        self.assertEqual(wanted, self.stdout("print_events"))
+
+    def test_epoll_loop(self):
+        self.assertEqual(["1 3", "1 backup.sh", "1 ls", "1 sudo", "--"],
+                         self.stdout("epoll_loop"))
+
+    def test_coroutine(self):
+        self.assertEqual(["12345 ls", "12346 backup.sh"], self.stdout("coroutine", "2"))
+        self.assertEqual(["12345 ls", "12346 backup.sh", "12348 sudo", "12350 3"],
+                         self.stdout("coroutine", "100"))
+
+    def test_embed_asio_server(self):
+        with subprocess.Popen([EXAMPLES / "embed_asio_server", "0", self.recording],
+                              stdout=subprocess.PIPE, text=True) as server:
+            self.addCleanup(server.kill)
+            port = int(server.stdout.readline().removeprefix("listening on port "))
+            answer = ""
+            while not answer.startswith("4 started, 4 ended"):  # the recording is being played
+                with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+                    answer = connection.makefile().read()
+            self.assertEqual("4 started, 4 ended, 3 of them failed, 0 not seen; last: 3\n", answer)
+            server.send_signal(signal.SIGINT)
+            self.assertEqual(0, server.wait(timeout=10))
+
+    def test_recording_that_is_none(self):
+        for name, *args in (("print_events",), ("epoll_loop",), ("coroutine", "1"),
+                            ("embed_asio_server", "0")):
+            with self.subTest(name):
+                result = subprocess.run([EXAMPLES / name, *args, "/nonexistent.mfr"],
+                                        capture_output=True, text=True, timeout=30, check=False)
+                self.assertEqual((1, ""), (result.returncode, result.stdout))
+                self.assertRegex(result.stderr, rf"^{name}: .*/nonexistent\.mfr.*\n$")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,149 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The command on recordings: stdout to the byte, and whether every line is what it claims.
+
+With MASFLOW_UPDATE_GOLDEN=1 the files in expected/ are written anew instead of compared.
+"""
+import json
+import os
+import unicodedata
+import unittest
+
+import command
+
+EXPECTED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "expected")
+ALL = ("--forks", "--failed", "--snapshot")
+# Scene, lines, and the totals.
+SCENES = (
+    ("ordinary", 12, "12 events, 0 lost"),
+    ("incomplete", 7, "4 events, 126 lost (ring full 123, table full 1, hook missed 2), 1 damaged"),
+    ("hostile", 46, "46 events, 0 lost"),
+)
+# Of JSON keys beyond masflow.*: those of OpenTelemetry's conventions that are in use.
+CONVENTIONS = {
+    "timestamp", "event.name", "error.type", "process.pid", "process.parent_pid",
+    "process.real_user.id", "process.user.id", "process.executable.name",
+    "process.executable.path", "process.command_args", "process.exit.code",
+}
+INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+JOINERS = {"\u200c", "\u200d"}  # scripts need them
+
+
+class Golden(unittest.TestCase):
+    maxDiff = None
+
+    def check(self, name, result):
+        self.assertEqual(result.returncode, 0, result.stderr)
+        file = os.path.join(EXPECTED, name)
+        if os.environ.get("MASFLOW_UPDATE_GOLDEN"):
+            os.makedirs(EXPECTED, exist_ok=True)
+            with open(file, "wb") as output:
+                output.write(result.stdout)
+        with open(file, "rb") as expected:
+            self.assertEqual(result.stdout.decode(), expected.read().decode())
+
+    def check_lines(self, output, count):
+        """One event is one line, and nothing in it moves a cursor or hides."""
+        text = output.decode()  # raises if it is not UTF-8
+        self.assertTrue(text.endswith("\n"))
+        lines = text[:-1].split("\n")
+        self.assertEqual(len(lines), count)
+        for line in lines:
+            hidden = [c for c in line if unicodedata.category(c) in INVISIBLE and c not in JOINERS]
+            self.assertEqual(hidden, [], line)
+        return lines
+
+    def test_text(self):
+        for scene, count, _ in SCENES:
+            with self.subTest(scene):
+                result = command.replay(scene, *ALL)
+                self.check(f"{scene}.txt", result)
+                self.check_lines(result.stdout, count)
+
+    def test_json(self):
+        for scene, count, _ in SCENES:
+            with self.subTest(scene):
+                result = command.replay(scene, "--json", *ALL)
+                self.check(f"{scene}.json", result)
+                for line in self.check_lines(result.stdout, count):
+                    self.check_object(line)
+
+    def check_object(self, line):
+        pairs = json.loads(line, object_pairs_hook=list)
+        keys = [key for key, _ in pairs]
+        self.assertEqual(len(keys), len(set(keys)), line)
+        self.assertEqual(keys[:2], ["timestamp", "event.name"])
+        for key, value in pairs:
+            self.assertTrue(key in CONVENTIONS or key.startswith("masflow."), key)
+            self.assertIsNotNone(value, line)
+            self.assertIsNot(value, False, line)
+
+    def test_totals(self):
+        for scene, _, totals in SCENES:
+            with self.subTest(scene):
+                lines = command.replay(scene, *ALL).stderr.decode().splitlines()
+                self.assertEqual(len(lines), 2, lines)
+                self.assertRegex(lines[0], r"^masflow: ready \(process: exec, exit, fork, "
+                                           r"failed exec; from .*\) in \d+ ms$")
+                self.assertEqual(lines[1], f"masflow: {totals}")
+
+    def test_color(self):
+        result = command.replay("ordinary", "--color", "always")
+        self.check("ordinary.color.txt", result)
+        for variant in ((), ("--color", "auto"), ("--color", "never")):
+            self.assertNotIn(b"\x1b", command.replay("ordinary", *variant).stdout)
+        self.assertNotIn(b"\x1b", command.replay("hostile", "--json", "--color=always").stdout)
+
+    def test_time_zone(self):
+        lines = command.replay("ordinary", env=command.environment(TZ="XYZ-2")).stdout
+        self.assertTrue(lines.startswith(b"14:34:56."), lines[:40])
+        lines = command.replay("ordinary", "--json", env=command.environment(TZ="XYZ-2")).stdout
+        self.assertIn(b'{"timestamp":"2026-01-01T12:34:56.', lines[:40])
+
+    def pids(self, *filters):
+        output = command.replay("ordinary", "--json", *ALL, *filters).stdout
+        return [json.loads(line)["process.pid"] for line in output.splitlines()]
+
+    def test_filters(self):
+        self.assertEqual(self.pids("--pid", "12345"), [12345] * 3)
+        self.assertEqual(self.pids("--pid", "12345,12348", "--comm", "ls"), [12345] * 2)
+        self.assertEqual(self.pids("--pid", "12345", "--pid", "12348"), [12345] * 3 + [12348])
+        self.assertEqual(self.pids("--comm", "sudo", "--comm", "3"), [12348, 12350, 12350])
+        self.assertEqual(self.pids("--uid", "0"), [])
+        self.assertEqual(len(self.pids("--uid", "1000")), 12)
+        self.assertEqual(self.pids("--tree", "12346")[0], 12346)
+
+    def test_what_was_not_asked_for_is_not_shown(self):
+        names = [json.loads(line)["event.name"] + ("!" if "error.type" in json.loads(line) else "")
+                 for line in command.replay("ordinary", "--json").stdout.splitlines()]
+        self.assertNotIn("process.fork", names)
+        self.assertNotIn("process.exec!", names)
+
+    def test_recording_of_a_replay_is_the_same(self):
+        copy = command.path("copy.mfr")
+        first = command.replay("ordinary", "--json", "--record", copy, *ALL)
+        second = command.run("--replay", copy, "--json", *ALL)
+        self.assertEqual(first.returncode, 0, first.stderr)
+        self.assertEqual(first.stdout, second.stdout)
+        self.assertEqual(os.stat(copy).st_mode & 0o777, 0o600)
+
+    def test_cut_recording_shows_what_is_whole(self):
+        whole = command.replay("ordinary", *ALL).stdout.splitlines()
+        with open(command.recording("ordinary"), "rb") as file:
+            data = file.read()
+        cut = command.path("cut.mfr")
+        with open(cut, "wb") as file:
+            file.write(data[:len(data) * 2 // 3])
+        result = command.run("--replay", cut, *ALL)
+        self.assertEqual(result.returncode, 1)
+        lines = result.stdout.splitlines()
+        self.assertEqual(lines, whole[:len(lines)])
+        self.assertTrue(0 < len(lines) < len(whole))
+        messages = result.stderr.decode().splitlines()
+        self.assertEqual(len(messages), 3, messages)
+        self.assertIn(cut, messages[1])
+        self.assertEqual(messages[2], f"masflow: {len(lines)} events, 0 lost")
+
+
+if __name__ == "__main__":
+    unittest.main()
