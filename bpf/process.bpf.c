@@ -307,12 +307,18 @@ int mf_family(struct bpf_iter__task *ctx)
 /*
  * The processes of the reader's pid namespace, each by its leader. One that is
  * past its exit is left out: its exit record was sent or precedes the stream.
+ *
+ * An exec changes the image step by step before its hook runs. So the count of
+ * execs is read first: if it is the same at the next look, nothing changed in
+ * between. The clock is read last: once in_exec is off, the record of the hook
+ * is older than this one.
  */
 SEC("iter/task")
 int mf_snapshot(struct bpf_iter__task *ctx)
 {
   struct seq_file *seq = ctx->meta->seq;
   struct task_struct *task = ctx->task;
+  struct mf_snapshot_entry entry = {};
   struct exec_image *image;
   struct pid *pid;
   u32 zero = 0;
@@ -324,6 +330,8 @@ int mf_snapshot(struct bpf_iter__task *ctx)
   image = bpf_map_lookup_elem(&snapshot_scratch, &zero);
   if (!image)
     return 0;
+  entry.exec_id = BPF_CORE_READ(task, self_exec_id);
+  entry.in_exec = BPF_CORE_READ_BITFIELD_PROBED(task, in_execve);
   size = fill_exec(image, task, NULL);
   image->record.header.flags |= MF_EXEC_SNAPSHOT;
   pid = BPF_CORE_READ(task, thread_pid);
@@ -331,6 +339,7 @@ int mf_snapshot(struct bpf_iter__task *ctx)
   bpf_probe_read_kernel(&image->record.pid_in_reader_ns, sizeof(u32),
                         (void *)__builtin_preserve_access_index(&pid->numbers[0]) +
                             level * bpf_core_type_size(struct upid));
+  bpf_seq_write(seq, &entry, sizeof(entry));
   asm volatile("%0 &= 0x7fff" : "+r"(size)); /* MF_EXEC_SIZE_MASK */
   bpf_seq_write(seq, image, size);
   return 0;

@@ -6,10 +6,12 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <iostream>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
@@ -162,18 +164,17 @@ void PushIncomplete(FakeSource* fake) {
 }
 
 // Names by which a process might try to fool who reads the output.
+// clang-format off
 constexpr std::string_view kHostile[] = {
     "two\nlines",
     "\r\x1b[2K\x1b[1A",  // overwrite the line above
     "\x1b]0;owned\a",    // set the title of the terminal
-    "\xC2\x9B"
-    "31m",  // CSI as one character
-    "\x9B"
-    "31m",            // CSI as one byte
-    "a\u202Etxt.sh",  // shown backwards
+    "\302\23331m",       // CSI as one character (octal: a digit follows)
+    "\23331m",           // CSI as one byte
+    "a\u202Etxt.sh",     // shown backwards
     "\u2066x\u2069",
     "x\u2028y\u2029",
-    "ro\u200Bot",  // looks like root
+    "ro\u200Bot",        // looks like root
     "\uFEFF",
     "\U000E0041",
     "\xFF\xFE",
@@ -189,13 +190,17 @@ constexpr std::string_view kHostile[] = {
     "\x7F\x01\x1F",
     "日本語 é 😀",
 };
+// clang-format on
 
 void PushHostile(FakeSource* fake) {
   std::uint32_t pid = 300;
   for (const std::string_view name : kHostile) {
     const std::string text(name);
     const Process process = MakeProcess(++pid, 1, text.substr(0, 15));
-    fake->Push(MakeExec(process, "/tmp/" + text, text + '\0' + text + '\0'));
+    std::string arguments = text;
+    arguments += '\0';
+    arguments += arguments;
+    fake->Push(MakeExec(process, "/tmp/" + text, arguments));
     fake->Push(MakeFailure(process, 8, text));
   }
 }
@@ -238,18 +243,31 @@ constexpr Scene kScenes[] = {
     {"many", PushMany},
 };
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int Main(std::string_view name, const std::string& path) {
   for (const Scene& scene : kScenes) {
-    if (argc == 3 && scene.name == argv[1]) {
-      const absl::Status status = Record(scene.push, argv[2]);
+    if (scene.name == name) {
+      const absl::Status status = Record(scene.push, path);
       if (!status.ok()) {
         std::cerr << "make_recording: " << status << '\n';
       }
       return status.ok() ? 0 : 1;
     }
   }
-  std::cerr << "usage: make_recording ordinary|incomplete|hostile|many FILE\n";
+  std::cerr << "make_recording: there is no scene '" << name << "'\n";
   return 2;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    if (argc == 3) {
+      return Main(argv[1], argv[2]);
+    }
+    std::cerr << "usage: make_recording ordinary|incomplete|hostile|many FILE\n";
+    return 2;
+  } catch (const std::exception& error) {
+    std::cerr << "make_recording: " << error.what() << '\n';
+    return 1;
+  }
 }

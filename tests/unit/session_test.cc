@@ -259,9 +259,9 @@ TEST_F(SessionTest, Stats_EveryFate_AddsUpToProduced) {
   const std::vector<std::byte> junk(5, std::byte{0xff});
   fake_.PushRecord(StreamKind::kProcess, junk);
   for (std::size_t reason = 0; reason < kLossReasons; ++reason) {
-    fake_.PushLoss({.stream = StreamKind::kProcess,
-                    .reason = static_cast<LossReason>(reason),
-                    .count = 10 + reason});
+    Loss loss = TestLoss(10 + reason);
+    loss.reason = static_cast<LossReason>(reason);
+    fake_.PushLoss(loss);
   }
   DrainAll();
   const StreamStats stats = ProcessStats(*session_);

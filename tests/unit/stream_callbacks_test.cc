@@ -201,7 +201,7 @@ TEST_F(StreamCallbacksTest, Throw_InEachCallback_NoRecordTwiceNoneGone) {
   });
   fake_.Push(TestFork(1));
   fake_.Push(TestExec(1));
-  fake_.Push(ProcessExecFailure{.process = {.id = {.pid = 1}}});
+  fake_.Push(ProcessExecFailure{.time = At(1), .process = TestProcess(1, 1)});
   fake_.Push(TestExit(1));
   PushExecs(fake_, 2, 6);
   fake_.PushLoss(TestLoss(7));

@@ -155,6 +155,8 @@ struct task_struct {
   int tgid;
   int exit_state;
   int exit_code;
+  unsigned int in_execve : 1;
+  u64 self_exec_id;
   u64 start_boottime;
   char comm[16];
   struct task_struct *group_leader;

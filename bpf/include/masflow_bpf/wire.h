@@ -135,6 +135,14 @@ struct mf_family_entry {
 };
 MF_SIZE(mf_family_entry, 8);
 
+/* In front of each record that iter/task mf_snapshot yields; never in a ring or a recording. */
+struct mf_snapshot_entry {
+  __u64 exec_id; /* counts the execs of the process */
+  __u32 in_exec; /* it is amid one: what was read is of the old image, of the new one or mixed */
+  __u32 pad;
+};
+MF_SIZE(mf_snapshot_entry, 16);
+
 /* Upper bounds of the trailing parts, in bytes. */
 #define MF_FILENAME_MAX 4096
 #define MF_PATH_MAX 4096

@@ -43,8 +43,8 @@ struct ProcessId {
 // The process of an event, as it was at that event.
 template <class Text>
 struct BasicProcess {
-  ProcessId id;
-  ProcessId parent;              // the real parent; pid 0 if it is outside of every process (init)
+  ProcessId id{};
+  ProcessId parent{};            // the real parent; pid 0 if it is outside of every process (init)
   std::uint32_t uid = 0;         // real user id, initial user namespace
   std::uint32_t gid = 0;         // real group id
   std::uint64_t cgroup_id = 0;   // inode number of the cgroup's directory; see SupportReport
@@ -61,8 +61,8 @@ using Process = BasicProcess<std::string>;
 // iter/task, 5.8, and /proc/<pid>/cmdline for the arguments); time is when it was found.
 template <class Text>
 struct BasicProcessExec {
-  KernelTime time;
-  BasicProcess<Text> process;
+  KernelTime time{};
+  BasicProcess<Text> process{};
   std::uint32_t tid = 0;         // the thread that called exec, by its id before the call
   std::uint32_t euid = 0;        // effective ids: differ from the real ones after a set-id exec
   std::uint32_t egid = 0;
@@ -89,8 +89,8 @@ using ProcessExec = BasicProcessExec<std::string>;
 // The last thread of a process has ended. Source: raw_tp sched_process_exit (4.17).
 template <class Text>
 struct BasicProcessExit {
-  KernelTime time;
-  BasicProcess<Text> process;
+  KernelTime time{};
+  BasicProcess<Text> process{};
   // Exactly one of the two is there.
   std::optional<std::uint8_t> exit_code{};   // ended by exit
   std::optional<std::uint8_t> signal{};      // ended by this signal
@@ -105,8 +105,8 @@ using ProcessExit = BasicProcessExit<std::string>;
 // A new process (never a thread), before it runs. Source: raw_tp sched_process_fork (4.17).
 template <class Text>
 struct BasicProcessFork {
-  KernelTime time;
-  BasicProcess<Text> process;      // the child; parent is the process that forked
+  KernelTime time{};
+  BasicProcess<Text> process{};    // the child; parent is the process that forked
   std::uint32_t parent_tid = 0;    // the thread that forked
 
   friend bool operator==(const BasicProcessFork&, const BasicProcessFork&) = default;
@@ -118,8 +118,8 @@ using ProcessFork = BasicProcessFork<std::string>;
 // fexit of the system calls, else raw_tp sys_exit. 32-bit callers are not seen.
 template <class Text>
 struct BasicProcessExecFailure {
-  KernelTime time;
-  BasicProcess<Text> process;
+  KernelTime time{};
+  BasicProcess<Text> process{};
   std::uint32_t tid = 0;
   int error = 0;                      // errno, e.g. ENOENT
   // Read from the caller's memory as the call returned; another of its threads

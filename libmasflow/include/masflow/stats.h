@@ -35,8 +35,8 @@ struct Loss {
   StreamKind stream{};
   LossReason reason{};
   std::uint64_t count = 0;   // since the last report of this stream and reason
-  KernelTime since;          // lost between these two times
-  KernelTime until;
+  KernelTime since{};        // lost between these two times
+  KernelTime until{};
 
   friend bool operator==(const Loss&, const Loss&) = default;
 };
@@ -47,7 +47,8 @@ struct StreamStats {
   std::uint64_t produced = 0;   // records due, counted in the kernel (and in the snapshot)
   std::uint64_t delivered = 0;  // handed to a callback or to AsyncNext
   std::uint64_t unheard = 0;    // taken from the ring, but no callback was set for their kind
-  std::uint64_t merged = 0;     // snapshot entries that a live event had already announced
+  std::uint64_t merged = 0;     // snapshot entries that a live event had already announced,
+                                // and ends of processes that were gone before the snapshot
   std::uint64_t malformed = 0;  // not decodable; never seen but in damaged recordings
   std::array<std::uint64_t, kLossReasons> lost{};  // by LossReason
 

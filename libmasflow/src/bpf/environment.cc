@@ -178,7 +178,8 @@ absl::StatusOr<std::uint64_t> Environment::CgroupId(const std::string& path) con
                                " is not mounted here, so cgroup \"" + path + "\" cannot be found");
   }
   const bool whole = path == cgroups_.mount || path.starts_with(cgroups_.mount + "/");
-  const std::string directory = whole ? path : cgroups_.mount + "/" + path;
+  const std::string directory =
+      whole ? path : cgroups_.mount + (path.starts_with('/') ? "" : "/") + path;
   struct stat info {};
   if (stat(directory.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) {
     return absl::NotFoundError("no cgroup \"" + path + "\" in " + cgroups_.name + " (looked at " +

@@ -9,10 +9,13 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <map>
 #include <memory>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "bpf/environment.h"
@@ -89,14 +92,89 @@ void AddArgs(std::uint32_t args_limit, std::vector<std::byte>* record) {
   const UniqueFd file(openat(dir.get(), "cmdline", O_RDONLY | O_CLOEXEC));
   const std::size_t before = record->size();
   const std::size_t wanted = std::min(fixed.args_total, args_limit);
-  if (!file.valid() || !ReadUpTo(file.get(), wanted, record)) {
+  const bool read = file.valid() && ReadUpTo(file.get(), wanted, record);
+  if (!read || (wanted > 0 && record->size() == before)) {  // a zombie has none any more
     record->resize(before);
     return;
   }
   fixed.args_len = static_cast<std::uint32_t>(record->size() - before);
+  if (fixed.args_len < wanted) {
+    fixed.args_total = fixed.args_len;  // it has put a shorter title in their place
+  }
   fixed.header.size = static_cast<std::uint32_t>(record->size());
   fixed.header.flags &= static_cast<std::uint16_t>(~MF_EXEC_NO_ARGS);
   std::memcpy(record->data(), &fixed, sizeof(fixed));
+}
+
+void DropArgs(std::vector<std::byte>* record) {
+  mf_exec fixed;
+  std::memcpy(&fixed, record->data(), sizeof(fixed));
+  record->resize(record->size() - fixed.args_len);
+  fixed.args_len = 0;
+  fixed.header.size = static_cast<std::uint32_t>(record->size());
+  fixed.header.flags |= MF_EXEC_NO_ARGS;
+  std::memcpy(record->data(), &fixed, sizeof(fixed));
+}
+
+struct Sighting {
+  mf_snapshot_entry entry{};
+  std::vector<std::byte> record;
+  bool settled = false;
+};
+
+// By start time and pid.
+using Sightings = std::map<std::pair<std::uint64_t, std::uint32_t>, Sighting>;
+
+absl::StatusOr<Sightings> Look(bpf_program* program) {
+  absl::StatusOr<std::vector<std::byte>> bytes = RunTaskIterator(program);
+  if (!bytes.ok()) {
+    return bytes.status();
+  }
+  Sightings seen;
+  constexpr std::size_t kFixed = sizeof(mf_snapshot_entry) + sizeof(mf_exec);
+  for (std::size_t at = 0; at + kFixed <= bytes->size();) {
+    Sighting sighting;
+    std::memcpy(&sighting.entry, bytes->data() + at, sizeof(sighting.entry));
+    at += sizeof(sighting.entry);
+    mf_exec fixed;
+    std::memcpy(&fixed, bytes->data() + at, sizeof(fixed));
+    if (fixed.header.size < sizeof(fixed) || fixed.header.size > bytes->size() - at) {
+      return absl::InternalError("the task iterator yielded a damaged record");
+    }
+    const auto begin = bytes->begin() + static_cast<std::ptrdiff_t>(at);
+    sighting.record.assign(begin, begin + fixed.header.size);
+    at += fixed.header.size;
+    seen[{fixed.process.start_ns, fixed.header.pid}] = std::move(sighting);
+  }
+  return seen;
+}
+
+// Compares what was found with a later look. What was read amid an exec is replaced, and
+// what was read of a process that began another image afterwards, since its arguments may
+// be those of that one. Returns whether all of it has settled.
+bool Settle(const Sightings& later, std::uint32_t args_limit, Sightings* found) {
+  bool all = true;
+  for (auto at = found->begin(); at != found->end();) {
+    Sighting& before = at->second;
+    const auto now = later.find(at->first);
+    if (!before.settled && now == later.end()) {
+      if (before.entry.in_exec != 0) {
+        at = found->erase(at);  // announced by the record of that exec
+        continue;
+      }
+      DropArgs(&before.record);  // not known whose they are
+      before.settled = true;
+    } else if (!before.settled) {
+      before.settled = before.entry.in_exec == 0 && before.entry.exec_id == now->second.entry.exec_id;
+      if (!before.settled) {
+        before = now->second;
+        AddArgs(args_limit, &before.record);
+        all = false;
+      }
+    }
+    ++at;
+  }
+  return all;
 }
 
 }  // namespace
@@ -120,22 +198,29 @@ absl::StatusOr<std::vector<std::byte>> RunTaskIterator(bpf_program* program) {
 
 absl::StatusOr<std::vector<std::vector<std::byte>>> TakeSnapshot(bpf_program* program,
                                                                  std::uint32_t args_limit) {
-  absl::StatusOr<std::vector<std::byte>> bytes = RunTaskIterator(program);
-  if (!bytes.ok()) {
-    return bytes.status();
+  absl::StatusOr<Sightings> found = Look(program);
+  if (!found.ok()) {
+    return found.status();
+  }
+  for (auto& [process, sighting] : *found) {
+    AddArgs(args_limit, &sighting.record);
+  }
+  // An exec takes a fraction of a millisecond. One that is held up, by a debugger or a slow
+  // file system, is not waited for.
+  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(200);
+  for (bool settled = false; !settled && std::chrono::steady_clock::now() < end;) {
+    absl::StatusOr<Sightings> later = Look(program);
+    if (!later.ok()) {
+      return later.status();
+    }
+    settled = Settle(*later, args_limit, &*found);
+    if (!settled) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
   }
   std::vector<std::vector<std::byte>> records;
-  for (std::size_t at = 0; at + sizeof(mf_exec) <= bytes->size();) {
-    mf_header header;
-    std::memcpy(&header, bytes->data() + at, sizeof(header));
-    if (header.size < sizeof(mf_exec) || header.size > bytes->size() - at) {
-      return absl::InternalError("the task iterator yielded a damaged record");
-    }
-    const auto begin = bytes->begin() + static_cast<std::ptrdiff_t>(at);
-    std::vector<std::byte> record(begin, begin + header.size);
-    AddArgs(args_limit, &record);
-    records.push_back(std::move(record));
-    at += header.size;
+  for (auto& [process, sighting] : *found) {
+    records.push_back(std::move(sighting.record));
   }
   return records;
 }

@@ -62,13 +62,16 @@ DrainHandle::DrainHandle(std::shared_ptr<internal::SessionCore> core) : core_(st
 
 int DrainHandle::poll_fd() const { return core_->poll_fd(); }
 
-DrainResult DrainHandle::Drain(std::size_t max_records) { return core_->Drain(max_records); }
+DrainResult DrainHandle::Drain(std::size_t max_records) {
+  const std::shared_ptr<internal::SessionCore> core = core_;  // a callback may destroy this
+  return core->Drain(max_records);
+}
 
 DrainHandle Session::drain_handle() const { return DrainHandle(core_); }
 
 int Session::poll_fd() const { return core_->poll_fd(); }
 
-DrainResult Session::Drain(std::size_t max_records) { return core_->Drain(max_records); }
+DrainResult Session::Drain(std::size_t max_records) { return drain_handle().Drain(max_records); }
 
 void Session::Stop() { core_->Stop(); }
 

@@ -49,15 +49,7 @@ DrainResult SessionCore::DrainTurn(std::size_t max_records) {
   for (const Loss& loss : std::exchange(held_losses_, {})) {
     OnLoss(loss);
   }
-  try {
-    for (std::size_t i = 0; i < kStreamKinds && result.records < max_records; ++i) {
-      if (active_[i] != nullptr) {
-        result.records += active_[i]->DeliverPending(max_records - result.records);
-      }
-    }
-  } catch (...) {
-    thrown_ = std::current_exception();
-  }
+  result.records = DeliverPending(max_records);
   bool source_ended = false;
   if (thrown_ == nullptr && !AnyPending() && result.records < max_records && !stopped_) {
     const DrainResult drained = source_->Drain(max_records - result.records, *this);
@@ -78,7 +70,25 @@ DrainResult SessionCore::DrainTurn(std::size_t max_records) {
   return result;
 }
 
+// One at a time: each callback may stop the session, close the stream or throw.
+std::size_t SessionCore::DeliverPending(std::size_t max_records) {
+  std::size_t count = 0;
+  for (StreamSink* const& sink : active_) {
+    while (count < max_records && thrown_ == nullptr && !stopped_ && sink != nullptr &&
+           sink->CanDeliverPending()) {
+      ++count;
+      try {
+        sink->DeliverPending();
+      } catch (...) {
+        thrown_ = std::current_exception();
+      }
+    }
+  }
+  return count;
+}
+
 void SessionCore::FinishTurn() {
+  std::exchange(replaced_, {});  // the end of one may replace another
   if (stopped_) {
     ended_ = true;
   }
@@ -95,7 +105,6 @@ void SessionCore::FinishTurn() {
   if (ended_) {
     source_->Wake();  // whoever polls shall see the end
   }
-  replaced_.clear();
   driver_ = std::thread::id();
 }
 
@@ -236,10 +245,10 @@ SessionStats SessionCore::stats() const {
       stats.streams[i] = closed_[i];
       continue;
     }
+    streams_[i].sink->AddCounts(&stats.streams[i]);  // first: no more than was produced
     const SourceCounters counters = source_->Counters(static_cast<StreamKind>(i));
     stats.streams[i].produced = counters.produced;
     stats.streams[i].lost = counters.lost;
-    streams_[i].sink->AddCounts(&stats.streams[i]);
   }
   return stats;
 }
@@ -251,7 +260,14 @@ SupportReport SessionCore::support() const {
 
 WallTime SessionCore::ToWallTime(KernelTime time) const {
   const ClockMapping clock = source_->Clock();
-  const std::int64_t at = time.time_since_epoch().count() - clock.monotonic_ns + clock.realtime_ns;
+  const std::int64_t since_epoch = time.time_since_epoch().count();
+  std::int64_t offset = 0;
+  std::int64_t at = 0;
+  // A damaged recording may hold any numbers.
+  if (__builtin_sub_overflow(clock.realtime_ns, clock.monotonic_ns, &offset) ||
+      __builtin_add_overflow(since_epoch, offset, &at)) {
+    return since_epoch < 0 ? WallTime::min() : WallTime::max();
+  }
   return WallTime(std::chrono::nanoseconds(at));
 }
 

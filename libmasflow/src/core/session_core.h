@@ -72,6 +72,7 @@ class SessionCore : private RecordSink {
 
   void BeginTurn();
   DrainResult DrainTurn(std::size_t max_records);
+  std::size_t DeliverPending(std::size_t max_records);
   void FinishTurn();
   bool AnyPending() const;
   void CloseNow(StreamKind kind, bool aborted);

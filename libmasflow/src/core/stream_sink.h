@@ -21,10 +21,9 @@ class StreamSink {
   virtual Verdict OnRecord(RecordBytes record) = 0;
   // See RecordSink.
   virtual Verdict OnCaughtUp() = 0;
-  // A stream may hold records back (to join the snapshot); these come before any
-  // new one. Delivers at most `max`, returns how many.
-  virtual std::size_t DeliverPending(std::size_t max) = 0;
-  // DeliverPending would deliver.
+  // A stream may hold records back (to join the snapshot); these come before any new
+  // one. Delivers the first of them. Only if CanDeliverPending().
+  virtual void DeliverPending() = 0;
   virtual bool CanDeliverPending() const = 0;
   // Nothing will come any more. `aborted`: by the host, in the middle.
   virtual void OnEnd(bool aborted) = 0;

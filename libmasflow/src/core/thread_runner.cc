@@ -15,6 +15,22 @@ namespace {
 
 constexpr std::size_t kRecordsPerTurn = 256;
 
+// Signals stay with the host's threads: a thread made in this scope inherits the mask.
+class SignalsBlocked {
+ public:
+  SignalsBlocked() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+
+ private:
+  sigset_t before_;
+};
+
 void DriveUntilEnd(SessionCore& core) {
   pollfd waited{.fd = core.poll_fd(), .events = POLLIN, .revents = 0};
   for (;;) {
@@ -43,13 +59,8 @@ void Run(const std::shared_ptr<SessionCore>& core, std::promise<void> done) {
 ThreadRunner::ThreadRunner(std::shared_ptr<SessionCore> core) {
   std::promise<void> done;
   done_ = done.get_future().share();
-  // Signals stay with the host's threads: a new thread inherits the mask.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
+  const SignalsBlocked blocked;
   thread_ = std::thread(Run, std::move(core), std::move(done));
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
   pthread_setname_np(thread_.native_handle(), "masflow");
 }
 

@@ -8,9 +8,10 @@
 namespace masflow::internal {
 namespace {
 
-// One writer, many readers: no locked instruction needed.
+// One writer, many readers: no locked instruction needed. In order, so that who reads the
+// count and then what was produced finds no more delivered than produced.
 void Add(std::atomic<std::uint64_t>& count, std::uint64_t n) {
-  count.store(count.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+  count.store(count.load(std::memory_order_relaxed) + n, std::memory_order_release);
 }
 
 }  // namespace
@@ -89,7 +90,7 @@ RecordSink::Verdict ProcessStreamCore::OnRecord(RecordBytes record) {
     Add(malformed_, 1);
     return Verdict::kContinue;
   }
-  Add(merged_, join_.Add(head->process, head->time, head->snapshot, record));
+  Add(merged_, join_.Add(*head, record));
   if (!join_.ready()) {
     return Verdict::kContinue;
   }
@@ -97,18 +98,13 @@ RecordSink::Verdict ProcessStreamCore::OnRecord(RecordBytes record) {
 }
 
 RecordSink::Verdict ProcessStreamCore::OnCaughtUp() {
-  join_.CaughtUp();
+  Add(merged_, join_.CaughtUp());
   return join_.ready() ? Verdict::kStop : Verdict::kContinue;
 }
 
-std::size_t ProcessStreamCore::DeliverPending(std::size_t max) {
-  std::size_t count = 0;
-  while (count < max && CanDeliverPending() && !ended_) {
-    const std::vector<std::byte> record = join_.Pop();
-    ++count;
-    Deliver(record);
-  }
-  return count;
+void ProcessStreamCore::DeliverPending() {
+  const std::vector<std::byte> record = join_.Pop();
+  Deliver(record);
 }
 
 void ProcessStreamCore::Deliver(RecordBytes record) {
@@ -137,7 +133,7 @@ void ProcessStreamCore::DeliverView(const View& view) {
     explicit Running(ProcessStreamCore& s) : stream(s) { stream.delivering_ = true; }
     ~Running() {
       stream.delivering_ = false;
-      stream.replaced_.clear();
+      std::exchange(stream.replaced_, {});  // the end of one may replace another
     }
   } running(*this);
   Add(delivered_, 1);
@@ -153,10 +149,10 @@ void ProcessStreamCore::OnEnd(bool aborted) {
 }
 
 void ProcessStreamCore::AddCounts(StreamStats* stats) const {
-  stats->delivered += delivered_.load(std::memory_order_relaxed);
-  stats->unheard += unheard_.load(std::memory_order_relaxed);
-  stats->merged += merged_.load(std::memory_order_relaxed);
-  stats->malformed += malformed_.load(std::memory_order_relaxed);
+  stats->delivered += delivered_.load(std::memory_order_acquire);
+  stats->unheard += unheard_.load(std::memory_order_acquire);
+  stats->merged += merged_.load(std::memory_order_acquire);
+  stats->malformed += malformed_.load(std::memory_order_acquire);
 }
 
 }  // namespace masflow::internal

@@ -38,7 +38,7 @@ class ProcessStreamCore : public StreamSink {
 
   Verdict OnRecord(RecordBytes record) override;
   Verdict OnCaughtUp() override;
-  std::size_t DeliverPending(std::size_t max) override;
+  void DeliverPending() override;
   bool CanDeliverPending() const override { return join_.ready() && CanDeliver(); }
   void OnEnd(bool aborted) override;
   void AddCounts(StreamStats* stats) const override;

@@ -2,25 +2,58 @@
 #include "process/snapshot_join.h"
 
 #include <algorithm>
+#include <chrono>
+#include <unordered_set>
 #include <utility>
 
 namespace masflow::internal {
+namespace {
 
-std::size_t SnapshotJoin::Add(const ProcessId& process, KernelTime time, bool snapshot,
-                              std::span<const std::byte> record) {
+using Role = ProcessRecordHead::Role;
+
+// A record can overtake an older one of another CPU between the reading of the clock and
+// the sending: by microseconds, or by what an interrupt in between takes.
+constexpr std::chrono::milliseconds kMaxDisorder{10};
+
+}  // namespace
+
+std::size_t SnapshotJoin::Add(const ProcessRecordHead& head, std::span<const std::byte> record) {
   std::size_t superfluous = 0;
-  if (snapshot) {
-    newest_entry_ = std::max(newest_entry_, time);
+  if (head.role == Role::kSnapshot) {
+    newest_entry_ = std::max(newest_entry_, head.time);
   } else if (!decided_) {
-    superfluous = std::erase_if(held_, [&](const Held& held) {
-      return held.snapshot && held.process == process && held.time >= time;
-    });
-    decided_ = time > newest_entry_;
+    if (head.role != Role::kMentions) {
+      superfluous = std::erase_if(held_, [&](const Held& held) {
+        return held.head.role == Role::kSnapshot && held.head.process == head.process &&
+               held.head.time >= head.time;
+      });
+    }
+    if (head.time > newest_entry_ && head.time - newest_entry_ > kMaxDisorder) {
+      superfluous += CaughtUp();
+    }
   }
-  const auto place = std::upper_bound(held_.begin(), held_.end(), time,
-                                      [](KernelTime t, const Held& held) { return t < held.time; });
-  held_.insert(place, Held{process, time, snapshot, {record.begin(), record.end()}});
+  const auto place = std::upper_bound(
+      held_.begin(), held_.end(), head.time,
+      [](KernelTime time, const Held& held) { return time < held.head.time; });
+  held_.insert(place, Held{head, {record.begin(), record.end()}});
   return superfluous;
+}
+
+std::size_t SnapshotJoin::CaughtUp() {
+  if (decided_) {
+    return 0;
+  }
+  decided_ = true;
+  std::unordered_set<ProcessId> known;
+  for (const Held& held : held_) {
+    if (held.head.role == Role::kSnapshot || held.head.role == Role::kAnnounces) {
+      known.insert(held.head.process);
+    }
+  }
+  return std::erase_if(held_, [&](const Held& held) {
+    return held.head.role == Role::kEnds && held.head.time < newest_entry_ &&
+           known.count(held.head.process) == 0;
+  });
 }
 
 std::vector<std::byte> SnapshotJoin::Pop() {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "masflow/events.h"
+#include "wire/process_record.h"
 
 namespace masflow::internal {
 
@@ -16,18 +17,18 @@ namespace masflow::internal {
 //
 // The hooks are attached first and the snapshot is taken then, so both may tell of one
 // process. A live record of a process that is older than its snapshot entry has
-// announced it already (it started, or ended, in between): the entry is dropped. The
-// rest is delivered in order of time. That is decided as soon as a live record is
-// younger than the whole snapshot, or the stream has caught up; from then on the
-// joiner only holds what is still to be delivered.
+// announced it already (it started, or ended, in between): the entry is dropped. The end
+// of a process that was gone before the snapshot could find it is dropped too: to the
+// host it has never been. The rest is delivered in order of time. That is decided as
+// soon as a live record is clearly younger than the whole snapshot, or the stream has
+// caught up; from then on the joiner only holds what is still to be delivered.
 class SnapshotJoin {
  public:
-  // Any record, snapshot or live, in the order in which the source hands them out.
-  // Returns the number of snapshot entries that it makes superfluous.
-  std::size_t Add(const ProcessId& process, KernelTime time, bool snapshot,
-                  std::span<const std::byte> record);
-  // No live record is older than the snapshot any more.
-  void CaughtUp() { decided_ = true; }
+  // Any record, in the order in which the source hands them out: first the snapshot.
+  // Returns the number of records that it makes superfluous.
+  std::size_t Add(const ProcessRecordHead& head, std::span<const std::byte> record);
+  // No live record is older than the snapshot any more. Returns as Add.
+  std::size_t CaughtUp();
 
   // Nothing to join and nothing held: records may pass by.
   bool idle() const { return decided_ && held_.empty(); }
@@ -38,9 +39,7 @@ class SnapshotJoin {
 
  private:
   struct Held {
-    ProcessId process;
-    KernelTime time;
-    bool snapshot = false;
+    ProcessRecordHead head;
     std::vector<std::byte> record;
   };
 

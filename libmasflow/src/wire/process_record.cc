@@ -53,6 +53,20 @@ ProcessView ReadProcess(const mf_header& header, const mf_process& wire,
   return process;
 }
 
+ProcessRecordHead::Role RoleOf(const mf_header& header) {
+  using Role = ProcessRecordHead::Role;
+  switch (header.kind) {
+    case MF_KIND_EXEC:
+      return (header.flags & MF_EXEC_SNAPSHOT) != 0 ? Role::kSnapshot : Role::kAnnounces;
+    case MF_KIND_FORK:
+      return Role::kAnnounces;
+    case MF_KIND_EXIT:
+      return Role::kEnds;
+    default:
+      return Role::kMentions;
+  }
+}
+
 }  // namespace
 
 std::optional<ProcessRecordHead> PeekProcessRecord(Bytes record) {
@@ -64,9 +78,8 @@ std::optional<ProcessRecordHead> PeekProcessRecord(Bytes record) {
     return std::nullopt;
   }
   std::memcpy(&fixed, record.data(), sizeof(fixed));
-  return ProcessRecordHead{
-      Id(fixed.header.pid, fixed.process.start_ns), Time(fixed.header),
-      fixed.header.kind == MF_KIND_EXEC && (fixed.header.flags & MF_EXEC_SNAPSHOT) != 0};
+  return ProcessRecordHead{Id(fixed.header.pid, fixed.process.start_ns), Time(fixed.header),
+                           RoleOf(fixed.header)};
 }
 
 std::optional<ProcessRecordView> ProcessDecoder::Decode(Bytes record) {
@@ -112,11 +125,12 @@ std::optional<ProcessRecordView> ProcessDecoder::DecodeExec(Bytes record) {
   e.filename_truncated = has(MF_EXEC_FILENAME_CUT);
   if (!has(MF_EXEC_NO_PATH)) {
     std::string_view path;
-    if (!JoinPath(components, wire.path_parts, has(MF_EXEC_PATH_OFF_TREE), &path)) {
+    const bool off_tree = has(MF_EXEC_PATH_OFF_TREE);
+    if (!JoinPath(components, wire.path_parts, off_tree, &path)) {
       return std::nullopt;
     }
     e.executable = path;
-    e.executable_truncated = has(MF_EXEC_PATH_CUT);
+    e.executable_truncated = has(MF_EXEC_PATH_CUT) || (off_tree && wire.path_parts > 1);
     e.executable_unlinked = has(MF_EXEC_UNLINKED);
   }
   if (!has(MF_EXEC_NO_ARGS)) {
@@ -128,11 +142,14 @@ std::optional<ProcessRecordView> ProcessDecoder::DecodeExec(Bytes record) {
 }
 
 // The kernel walks from the file up to the root, so the components come last one first.
+// Off the tree that is a bare name, or a path out of its mount (a directory moved out of a
+// bind mount): its last component is the root of the file system, which has no name.
 bool ProcessDecoder::JoinPath(std::string_view components, std::size_t parts, bool off_tree,
                               std::string_view* path) {
   if (components.size() > MF_PATH_MAX) {
     return false;
   }
+  const bool bare_name = off_tree && parts == 1;
   std::size_t begin = path_.size();
   std::size_t seen = 0;
   while (!components.empty()) {
@@ -140,15 +157,17 @@ bool ProcessDecoder::JoinPath(std::string_view components, std::size_t parts, bo
     if (end == std::string_view::npos) {
       return false;
     }
-    begin -= end;
-    std::memcpy(path_.data() + begin, components.data(), end);
-    if (!off_tree) {
-      path_[--begin] = '/';
+    ++seen;
+    if (const bool root = off_tree && !bare_name && seen == parts; !root) {
+      begin -= end;
+      std::memcpy(path_.data() + begin, components.data(), end);
+      if (!bare_name) {
+        path_[--begin] = '/';
+      }
     }
     components.remove_prefix(end + 1);
-    ++seen;
   }
-  if (seen != parts || (off_tree && seen != 1)) {
+  if (seen != parts || (off_tree && seen == 0)) {
     return false;
   }
   *path = {path_.data() + begin, path_.size() - begin};

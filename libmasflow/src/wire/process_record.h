@@ -22,9 +22,16 @@ using ProcessRecordView = std::variant<ProcessExecView, ProcessExitView, Process
 
 // What can be known of a record without decoding it all.
 struct ProcessRecordHead {
+  enum class Role {
+    kSnapshot,   // found running
+    kAnnounces,  // exec, fork: from here on the process is known
+    kEnds,       // exit
+    kMentions,   // tells of it without saying what it is: a failed exec
+  };
+
   ProcessId process;
   KernelTime time;
-  bool snapshot = false;
+  Role role{};
 };
 std::optional<ProcessRecordHead> PeekProcessRecord(std::span<const std::byte> record);
 
