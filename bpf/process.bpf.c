@@ -282,11 +282,15 @@ int mf_execfail_sx(u64 *ctx)
   return report_exec_failed(nr == NR_EXECVE ? SYSCALL_ARG1(regs) : SYSCALL_ARG2(regs), ret);
 }
 
-static __always_inline bool is_running_process(struct task_struct *task)
+static __always_inline bool is_process(struct task_struct *task)
 {
   return task && BPF_CORE_READ(task, pid) == BPF_CORE_READ(task, tgid) &&
-         !(BPF_CORE_READ(task, flags) & PF_KTHREAD) &&
-         BPF_CORE_READ(task, signal, live.counter) != 0;
+         !(BPF_CORE_READ(task, flags) & PF_KTHREAD);
+}
+
+static __always_inline bool is_alive(struct task_struct *task)
+{
+  return BPF_CORE_READ(task, signal, live.counter) != 0;
 }
 
 /* Who is whose child: with it the reader finds the descendants that a tree filter starts from. */
@@ -296,7 +300,7 @@ int mf_family(struct bpf_iter__task *ctx)
   struct task_struct *task = ctx->task;
   struct mf_family_entry entry;
 
-  if (!is_running_process(task))
+  if (!is_process(task) || !is_alive(task))
     return 0;
   entry.pid = BPF_CORE_READ(task, tgid);
   entry.ppid = BPF_CORE_READ(task, real_parent, tgid);
@@ -305,8 +309,8 @@ int mf_family(struct bpf_iter__task *ctx)
 }
 
 /*
- * The processes of the reader's pid namespace, each by its leader. One that is
- * past its exit is left out: its exit record was sent or precedes the stream.
+ * The processes of the reader's pid namespace, each by its leader. Zombies are
+ * left out: their exit record was sent or precedes the stream.
  *
  * An exec changes the image step by step before its hook runs. So the count of
  * execs is read first: if it is the same at the next look, nothing changed in
@@ -325,13 +329,16 @@ int mf_snapshot(struct bpf_iter__task *ctx)
   u32 level;
   u64 size;
 
-  if (!is_running_process(task) || !passes_filter(task, BPF_CORE_READ(task, tgid)))
+  if (!is_process(task) || (!is_alive(task) && BPF_CORE_READ(task, exit_state)))
+    return 0;
+  if (!passes_filter(task, BPF_CORE_READ(task, tgid)))
     return 0;
   image = bpf_map_lookup_elem(&snapshot_scratch, &zero);
   if (!image)
     return 0;
   entry.exec_id = BPF_CORE_READ(task, self_exec_id);
   entry.in_exec = BPF_CORE_READ_BITFIELD_PROBED(task, in_execve);
+  entry.ending = !is_alive(task);
   size = fill_exec(image, task, NULL);
   image->record.header.flags |= MF_EXEC_SNAPSHOT;
   pid = BPF_CORE_READ(task, thread_pid);

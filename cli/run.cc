@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run.h"
 
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include <cstddef>
@@ -47,11 +48,18 @@ void SayReady(const Flags& flags, Clock::time_point start) {
   Say(text + ") in " + std::to_string(taken.count()) + " ms");
 }
 
-// Makes an io_context that waits for events also wake at the end that `stop` announces.
+// Makes an io_context that waits for events also wake at the end that `stop` announces, and
+// when the reader of stdout goes away: on an idle machine no write would tell for long.
 class StopWatch {
  public:
   StopWatch(boost::asio::io_context* io, const StopRequest& stop)
-      : signals_(*io, dup(stop.fd())), deadline_(*io) {
+      : signals_(*io, dup(stop.fd())), reader_(*io, epoll_create1(EPOLL_CLOEXEC)), deadline_(*io) {
+    // Through an epoll of its own, as Asio would make stdout non-blocking, for all who
+    // share it. A plain file has no reader, and is refused.
+    epoll_event errors_only{};
+    epoll_ctl(reader_.native_handle(), EPOLL_CTL_ADD, STDOUT_FILENO, &errors_only);
+    reader_.async_wait(boost::asio::posix::descriptor_base::wait_read,
+                       [](const boost::system::error_code&) {});
     signals_.async_wait(boost::asio::posix::descriptor_base::wait_read,
                         [](const boost::system::error_code&) {});
     if (stop.deadline().has_value()) {
@@ -62,6 +70,7 @@ class StopWatch {
 
  private:
   boost::asio::posix::stream_descriptor signals_;
+  boost::asio::posix::stream_descriptor reader_;
   boost::asio::steady_timer deadline_;
 };
 
@@ -78,6 +87,7 @@ void Follow(const Flags& flags, masflow::Session* session, const StopRequest& st
   // One handler is at most one turn of the session: so much is written at once.
   while (writer->open() && !stop.requested() && io.run_one() != 0) {
     writer->Flush();
+    writer->NoteReader();
   }
 }
 

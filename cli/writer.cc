@@ -29,6 +29,13 @@ void Writer::Flush() {
   buffer_.clear();
 }
 
+void Writer::NoteReader() {
+  pollfd end{fd_, 0, 0};
+  if (open() && poll(&end, 1, 0) == 1 && (end.revents & POLLERR) != 0) {
+    state_ = State::kReaderGone;
+  }
+}
+
 bool Writer::WaitUntilWritable() const {
   while (true) {
     // The second one only until it is known: it stays readable.

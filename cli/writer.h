@@ -31,6 +31,9 @@ class Writer {
   // Writes out the buffer; waits where it has to. Once not open it only empties the buffer.
   void Flush();
 
+  // Looks whether the other end of a pipe or socket is still there.
+  void NoteReader();
+
   State state() const { return state_; }
   bool open() const { return state_ == State::kOpen; }
   int error() const { return error_; }  // errno

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Rules that hold for every source file: who may include whom, licence line, length.
+"""Rules that hold for every source file: who may include whom, licence line, length, and that
+something builds it.
 
-usage: source_rules.py {layering|licences|lengths} [project root]
+usage: source_rules.py {layering|licences|lengths|listed} [project root]
 
 Prints each violation as file:line and exits 1 if there is any. The include rules are
 those of docs/architecture.md.
@@ -129,8 +130,27 @@ def lengths(root):
             yield f"{path}:{count}: more than {MAX_LINES} lines"
 
 
+def listed(root):
+    """A test that no CMakeLists.txt names is never run, and nobody notices."""
+    for path in source_files(root):
+        if not path.endswith((".cc", ".bpf.c")):
+            continue
+        folder = os.path.dirname(path)
+        while not os.path.exists(os.path.join(root, folder, "CMakeLists.txt")):
+            folder = os.path.dirname(folder)
+        known = []
+        for name in os.listdir(os.path.join(root, folder)):
+            if name.endswith((".cmake", "CMakeLists.txt")):
+                known += lines_of(root, os.path.join(folder, name))
+        name = os.path.relpath(path, folder or ".")
+        stem = re.sub(r"(_fuzz)?\.cc$", "", name)  # as a function of the folder takes it
+        words = re.findall(r"[\w./]+", "\n".join(known))
+        if name not in words and stem not in words:
+            yield f"{path}:1: not in {folder}/CMakeLists.txt"
+
+
 def main():
-    checks = {"layering": layering, "licences": licences, "lengths": lengths}
+    checks = {"layering": layering, "licences": licences, "lengths": lengths, "listed": listed}
     if len(sys.argv) not in (2, 3) or sys.argv[1] not in checks:
         sys.exit(__doc__)
     root = sys.argv[2] if len(sys.argv) == 3 else os.path.join(os.path.dirname(__file__), "../..")

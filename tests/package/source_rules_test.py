@@ -104,6 +104,16 @@ class SourceRulesTest(unittest.TestCase):
         self.assertEqual(["cli/long.cc:501: more than 500 lines"],
                          self.found(source_rules.lengths))
 
+    def test_listed_file_that_nothing_builds_is_found(self):
+        self.write("cli/CMakeLists.txt", "add_executable(masflow main.cc)")
+        self.write("cli/main.cc", APACHE)
+        self.write("cli/other.cc", APACHE)
+        self.write("libmasflow/CMakeLists.txt", "src/wire/record.cc")
+        self.write("libmasflow/src/wire/record.cc", APACHE)
+        self.write("libmasflow/src/core/record.cc", APACHE)
+        self.assertEqual(["cli/other.cc", "libmasflow/src/core/record.cc"],
+                         [line.split(":")[0] for line in self.found(source_rules.listed)])
+
 
 if __name__ == "__main__":
     unittest.main()

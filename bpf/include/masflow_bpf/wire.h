@@ -139,7 +139,7 @@ MF_SIZE(mf_family_entry, 8);
 struct mf_snapshot_entry {
   __u64 exec_id; /* counts the execs of the process */
   __u32 in_exec; /* it is amid one: what was read is of the old image, of the new one or mixed */
-  __u32 pad;
+  __u32 ending;  /* no thread lives any more, but the exit hook may still be to come */
 };
 MF_SIZE(mf_snapshot_entry, 16);
 

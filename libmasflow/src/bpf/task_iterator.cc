@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <sstream>
@@ -149,30 +150,37 @@ absl::StatusOr<Sightings> Look(bpf_program* program) {
   return seen;
 }
 
-// Compares what was found with a later look. What was read amid an exec is replaced, and
-// what was read of a process that began another image afterwards, since its arguments may
-// be those of that one. Returns whether all of it has settled.
-bool Settle(const Sightings& later, std::uint32_t args_limit, Sightings* found) {
+// What `before` says of a process, in the light of a later look (null: it is not there any
+// more). False: to be left out.
+bool Settle(Sighting& before, const Sighting* now, std::uint32_t args_limit) {
+  if (before.entry.ending != 0) {
+    before.settled = now == nullptr;
+    return !before.settled;
+  }
+  if (now == nullptr) {
+    DropArgs(&before.record);  // perhaps of an image that it has begun since
+    before.settled = true;
+    return before.entry.in_exec == 0;  // else the record of that exec announces it
+  }
+  before.settled = before.entry.in_exec == 0 && before.entry.exec_id == now->entry.exec_id;
+  if (!before.settled) {
+    before = *now;
+    AddArgs(args_limit, &before.record);
+  }
+  return true;
+}
+
+// Waits until each record tells of one image, and until the exit hooks of those have run
+// that were ending, so that their records lie in the ring before anybody looks there.
+bool SettleAll(const Sightings& later, std::uint32_t args_limit, Sightings* found) {
   bool all = true;
   for (auto at = found->begin(); at != found->end();) {
     Sighting& before = at->second;
     const auto now = later.find(at->first);
-    if (!before.settled && now == later.end()) {
-      if (before.entry.in_exec != 0) {
-        at = found->erase(at);  // announced by the record of that exec
-        continue;
-      }
-      DropArgs(&before.record);  // not known whose they are
-      before.settled = true;
-    } else if (!before.settled) {
-      before.settled = before.entry.in_exec == 0 && before.entry.exec_id == now->second.entry.exec_id;
-      if (!before.settled) {
-        before = now->second;
-        AddArgs(args_limit, &before.record);
-        all = false;
-      }
-    }
-    ++at;
+    const bool keep =
+        before.settled || Settle(before, now == later.end() ? nullptr : &now->second, args_limit);
+    all = all && before.settled;
+    at = keep ? std::next(at) : found->erase(at);
   }
   return all;
 }
@@ -213,14 +221,16 @@ absl::StatusOr<std::vector<std::vector<std::byte>>> TakeSnapshot(bpf_program* pr
     if (!later.ok()) {
       return later.status();
     }
-    settled = Settle(*later, args_limit, &*found);
+    settled = SettleAll(*later, args_limit, &*found);
     if (!settled) {
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
   }
   std::vector<std::vector<std::byte>> records;
   for (auto& [process, sighting] : *found) {
-    records.push_back(std::move(sighting.record));
+    if (sighting.entry.ending == 0) {
+      records.push_back(std::move(sighting.record));
+    }
   }
   return records;
 }

@@ -46,12 +46,12 @@ std::size_t SnapshotJoin::CaughtUp() {
   decided_ = true;
   std::unordered_set<ProcessId> known;
   for (const Held& held : held_) {
-    if (held.head.role == Role::kSnapshot || held.head.role == Role::kAnnounces) {
+    if (held.head.role != Role::kMentions && !held.head.started.has_value()) {
       known.insert(held.head.process);
     }
   }
   return std::erase_if(held_, [&](const Held& held) {
-    return held.head.role == Role::kEnds && held.head.time < newest_entry_ &&
+    return held.head.started.has_value() && *held.head.started < newest_entry_ &&
            known.count(held.head.process) == 0;
   });
 }

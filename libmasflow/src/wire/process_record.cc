@@ -58,10 +58,9 @@ ProcessRecordHead::Role RoleOf(const mf_header& header) {
   switch (header.kind) {
     case MF_KIND_EXEC:
       return (header.flags & MF_EXEC_SNAPSHOT) != 0 ? Role::kSnapshot : Role::kAnnounces;
+    case MF_KIND_EXIT:
     case MF_KIND_FORK:
       return Role::kAnnounces;
-    case MF_KIND_EXIT:
-      return Role::kEnds;
     default:
       return Role::kMentions;
   }
@@ -78,8 +77,15 @@ std::optional<ProcessRecordHead> PeekProcessRecord(Bytes record) {
     return std::nullopt;
   }
   std::memcpy(&fixed, record.data(), sizeof(fixed));
-  return ProcessRecordHead{Id(fixed.header.pid, fixed.process.start_ns), Time(fixed.header),
-                           RoleOf(fixed.header)};
+  ProcessRecordHead head{.process = Id(fixed.header.pid, fixed.process.start_ns),
+                         .time = Time(fixed.header),
+                         .role = RoleOf(fixed.header)};
+  mf_exit exit;
+  if (fixed.header.kind == MF_KIND_EXIT && record.size() >= sizeof(exit)) {
+    std::memcpy(&exit, record.data(), sizeof(exit));
+    head.started = head.time - std::chrono::nanoseconds(exit.duration_ns);
+  }
+  return head;
 }
 
 std::optional<ProcessRecordView> ProcessDecoder::Decode(Bytes record) {

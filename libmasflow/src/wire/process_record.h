@@ -24,14 +24,15 @@ using ProcessRecordView = std::variant<ProcessExecView, ProcessExitView, Process
 struct ProcessRecordHead {
   enum class Role {
     kSnapshot,   // found running
-    kAnnounces,  // exec, fork: from here on the process is known
-    kEnds,       // exit
+    kAnnounces,  // exec, exit, fork: from here on the process is known
     kMentions,   // tells of it without saying what it is: a failed exec
   };
 
   ProcessId process;
   KernelTime time;
   Role role{};
+  // Of an exit: when the process had started (earlier, if the machine slept since).
+  std::optional<KernelTime> started{};
 };
 std::optional<ProcessRecordHead> PeekProcessRecord(std::span<const std::byte> record);
 

@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command on the running kernel, as an operator meets it.
+
+Environment: MASFLOW is the path of the command. Needs root, setpriv, unshare and bpftool.
+"""
+import json
+import os
+import select
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+
+MASFLOW = os.environ["MASFLOW"]
+DEADLINE_S = 30
+SHELLS = 4
+STORM = "i=0; while [ $i -lt %d ]; do /bin/true; i=$((i+1)); done"
+
+
+def wait_until(condition):
+    end = time.monotonic() + DEADLINE_S
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+class Command:
+    """The command at work; stdout goes to a file, so that it never blocks."""
+
+    def __init__(self, *args, wrapper=(), stdout=None):
+        self.out = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(
+            [*wrapper, MASFLOW, *args], stdin=subprocess.DEVNULL,
+            stdout=self.out if stdout is None else stdout, stderr=subprocess.PIPE)
+        self.messages = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.process.stderr.close()
+        self.out.close()
+
+    def wait_ready(self):
+        ready, _, _ = select.select([self.process.stderr], [], [], DEADLINE_S)
+        line = self.process.stderr.readline().decode() if ready else "nothing"
+        assert line.startswith("masflow: ready"), line
+        return line
+
+    def end(self):
+        """Waits for the end; the exit code."""
+        self.messages = self.process.communicate(timeout=DEADLINE_S)[1].decode().splitlines()
+        return self.process.returncode
+
+    def interrupt(self):
+        self.process.send_signal(signal.SIGINT)
+        return self.end()
+
+    def lines(self):
+        self.out.seek(0)
+        return self.out.read().decode().splitlines()
+
+
+def objects_of(pid):
+    """The programs, maps and links that a process holds, as (kind, id)."""
+    held = set()
+    folder = f"/proc/{pid}/fdinfo"
+    for name in os.listdir(folder):
+        with open(f"{folder}/{name}", encoding="ascii") as info:
+            fields = dict(line.split(":", 1) for line in info if ":" in line)
+        for kind in ("link", "prog", "map"):  # a link shows its program's id, too
+            if f"{kind}_id" in fields:
+                held.add((kind, int(fields[f"{kind}_id"])))
+                break
+    return held
+
+
+def existing():
+    found = set()
+    for kind in ("prog", "map", "link"):
+        text = subprocess.run(["bpftool", "-j", kind, "show"], check=True,
+                              capture_output=True).stdout
+        found |= {(kind, item["id"]) for item in json.loads(text or b"[]")}
+    return found
+
+
+def storm(count):
+    return [subprocess.Popen(["sh", "-c", STORM % count]) for _ in range(SHELLS)]
+
+
+class Live(unittest.TestCase):
+    def test_ls_is_one_line_with_its_arguments(self):
+        with Command() as command:
+            command.wait_ready()
+            child = subprocess.Popen(["ls", "-la"], stdout=subprocess.DEVNULL)
+            child.wait()
+            self.assertEqual(command.interrupt(), 0)
+            mine = [line for line in command.lines() if f" {child.pid} " in line]
+            self.assertEqual(len(mine), 2, mine)
+            self.assertRegex(mine[0], r"PROCESS Exec +%d ls +ls -la " % child.pid)
+            self.assertRegex(mine[1], r"PROCESS Exit +%d ls +exit 0 after " % child.pid)
+
+    def test_duration_ends_it(self):
+        with Command("--duration", "100ms") as command:
+            command.wait_ready()
+            self.assertEqual(command.end(), 0)
+            self.assertRegex(command.messages[-1], r"^masflow: \d+ events?, 0 lost")
+
+    def test_json_lines_parse(self):
+        with Command("--json", "--forks", "--failed", "--snapshot") as command:
+            command.wait_ready()
+            subprocess.run(["sh", "-c", "/bin/true; exec ./no-such-program"], check=False,
+                           stderr=subprocess.DEVNULL)
+            self.assertEqual(command.interrupt(), 0)
+            names = {json.loads(line)["event.name"] for line in command.lines()}
+            self.assertEqual(names, {"process.exec", "process.exit", "process.fork"})
+
+    def test_storm_is_complete(self):
+        with Command("--json", "--comm", "true") as command:
+            command.wait_ready()
+            for shell in storm(5000):
+                shell.wait()
+            self.assertEqual(command.interrupt(), 0)
+            events = [json.loads(line)["event.name"] for line in command.lines()]
+            self.assertEqual(events.count("process.exec"), SHELLS * 5000)
+            self.assertEqual(events.count("process.exit"), SHELLS * 5000)
+            self.assertIn(" 0 lost", command.messages[-1])
+
+    def test_reader_that_goes_ends_it_on_an_idle_machine(self):
+        reader, writer = os.pipe()
+        with Command("--comm", "no-such-comm", stdout=writer) as command:
+            os.close(writer)
+            command.wait_ready()
+            os.close(reader)
+            self.assertEqual(command.end(), 0)
+            self.assertEqual(len(command.messages), 1, command.messages)
+
+
+class NothingIsLeft(unittest.TestCase):
+    def end_amid_storm(self, end):
+        with Command() as command:
+            command.wait_ready()
+            shells = storm(100000)
+            try:
+                pid = command.process.pid
+                held = objects_of(pid)
+                self.assertEqual({kind for kind, _ in held}, {"prog", "map", "link"})
+                self.assertLessEqual(held, existing())
+                self.assertTrue(wait_until(lambda: os.fstat(command.out.fileno()).st_size > 10000))
+                code = end(command)
+            finally:
+                for shell in shells:
+                    shell.kill()
+                    shell.wait()
+            self.assertTrue(wait_until(lambda: not held & existing()), held & existing())
+            return code, command
+
+    def test_interrupt_amid_storm(self):
+        code, command = self.end_amid_storm(Command.interrupt)
+        self.assertEqual(code, 0)
+        self.assertRegex(command.messages[-1], r"^masflow: \d+ events, 0 lost")
+
+    def test_kill_amid_storm(self):
+        def kill(command):
+            command.process.kill()
+            return command.end()
+        self.assertEqual(self.end_amid_storm(kill)[0], -signal.SIGKILL)
+
+
+class Rights(unittest.TestCase):
+    NOBODY = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
+
+    def assert_refused(self, wrapper, expected):
+        with Command(wrapper=wrapper) as command:
+            self.assertEqual(command.end(), 1)
+            self.assertEqual(len(command.messages), 1, command.messages)
+            self.assertRegex(command.messages[0], expected)
+            self.assertEqual(command.lines(), [])
+
+    def assert_works(self, wrapper):
+        with Command("--duration", "50ms", wrapper=wrapper) as command:
+            self.assertEqual(command.end(), 0, command.messages)
+
+    def test_without_capabilities(self):
+        self.assert_refused(self.NOBODY, "CAP_BPF and CAP_PERFMON.*run as root")
+
+    def test_without_one_of_them(self):
+        for given, missing in (("bpf", "CAP_PERFMON"), ("perfmon", "CAP_BPF")):
+            wrapper = (*self.NOBODY, f"--inh-caps=-all,+{given}", f"--ambient-caps=-all,+{given}")
+            self.assert_refused(wrapper, f"^masflow: .*{missing} missing")
+
+    def test_with_just_the_two(self):
+        self.assert_works((*self.NOBODY, "--inh-caps=-all,+bpf,+perfmon",
+                           "--ambient-caps=-all,+bpf,+perfmon"))
+
+    def in_own_mounts(self, *commands):
+        """A wrapper that changes the mounts for the command only."""
+        return ("unshare", "--mount", "sh", "-ec", "; ".join((*commands, 'exec "$@"')), "sh")
+
+    def test_without_btf(self):
+        self.assert_refused(self.in_own_mounts("mount -t tmpfs none /sys/kernel/btf"),
+                            "/sys/kernel/btf/vmlinux.*CONFIG_DEBUG_INFO_BTF")
+
+    def test_without_tracefs(self):
+        hide = ("mount -t tmpfs none /sys/kernel/tracing", "mount -t tmpfs none /sys/kernel/debug")
+        self.assert_works(self.in_own_mounts(*hide))
+
+    def test_tracefs_unreadable(self):
+        self.assert_works(self.in_own_mounts("mount -t tmpfs -o mode=0 none /sys/kernel/tracing"))
+
+    def test_without_locked_memory(self):
+        self.assert_works(("sh", "-c", 'ulimit -l 0 && exec "$@"', "sh"))
+
+
+class Doctor(unittest.TestCase):
+    def test_tells_each_hook(self):
+        result = subprocess.run([MASFLOW, "doctor"], check=True, capture_output=True, text=True)
+        for hook in ("process exec", "process exit", "process fork", "exec failure"):
+            self.assertIn(hook, result.stdout)
+
+
+if __name__ == "__main__":
+    if os.geteuid() != 0:
+        raise SystemExit("these tests need root")
+    unittest.main()
