@@ -6,6 +6,7 @@ Environment: MASFLOW is the path of the command. Needs root, setpriv, unshare an
 import json
 import os
 import select
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -121,6 +122,47 @@ class Live(unittest.TestCase):
             names = {json.loads(line)["event.name"] for line in command.lines()}
             self.assertEqual(names, {"process.exec", "process.exit", "process.fork"})
 
+    def run_hostile(self, *args):
+        """What the command shows of a process whose every text is hostile."""
+        folder = tempfile.mkdtemp(prefix="masflow_command_")
+        program = os.path.join(os.fsencode(folder), b"\x1b[31m\n\r\t\xff\\")
+        hostile = [b"", b"\n\n", b"\x1b]0;title\x07", b"\xc3\x28\x9b", b"\x7f"]
+        try:
+            shutil.copy(shutil.which("true"), program)
+            with Command("--tree", str(os.getpid()), *args) as command:
+                command.wait_ready()
+                subprocess.run([program, *hostile], check=True)
+                self.assertEqual(command.interrupt(), 0)
+                return command.lines()
+        finally:
+            shutil.rmtree(folder)
+
+    def test_hostile_text_is_one_line_an_event(self):
+        lines = self.run_hostile()
+        self.assertEqual(len(lines), 2, lines)
+        for line in lines:
+            self.assertRegex(line, r"\A\d\d:\d\d:\d\d\.\d{6} PROCESS Ex[ -~]+\Z")
+
+    def test_hostile_text_is_valid_json(self):
+        exec_line, exit_line = (json.loads(line) for line in self.run_hostile("--json"))
+        self.assertEqual(exec_line["process.command_args"][1:],
+                         ["", "\n\n", "\x1b]0;title\x07", "\ufffd(\ufffd", "\x7f"])
+        self.assertEqual(exec_line["masflow.comm"], "\x1b[31m\n\r\t\ufffd\\")
+        self.assertEqual(exit_line["process.exit.code"], 0)
+
+    def test_replay_shows_what_was_recorded(self):
+        with tempfile.TemporaryDirectory() as folder:
+            trace = os.path.join(folder, "trace.mfr")
+            with Command("--tree", str(os.getpid()), "--record", trace) as command:
+                command.wait_ready()
+                subprocess.run(["sh", "-c", "/bin/true; /bin/false; kill -9 $$"], check=False)
+                self.assertEqual(command.interrupt(), 0)
+                recorded = command.lines()
+            with Command("--replay", trace) as replay:
+                self.assertEqual(replay.end(), 0, replay.messages)
+                self.assertEqual(replay.lines(), recorded)
+            self.assertEqual(len(recorded), 6, recorded)
+
     def test_storm_is_complete(self):
         with Command("--json", "--comm", "true") as command:
             command.wait_ready()
@@ -164,7 +206,9 @@ class NothingIsLeft(unittest.TestCase):
     def test_interrupt_amid_storm(self):
         code, command = self.end_amid_storm(Command.interrupt)
         self.assertEqual(code, 0)
-        self.assertRegex(command.messages[-1], r"^masflow: \d+ events, 0 lost")
+        count = len(command.lines())
+        self.assertTrue(command.messages[-1].startswith(f"masflow: {count} events, 0 lost"),
+                        (count, command.messages))
 
     def test_kill_amid_storm(self):
         def kill(command):

@@ -2,7 +2,6 @@
 //
 // What is run: file name and path of the executable.
 #include <fcntl.h>
-#include <sched.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -14,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "constraints.h"
 #include "live.h"
 #include "spawn.h"
 #include "truth.h"
@@ -137,11 +137,6 @@ TEST_F(ExecImageTest, DeletedExecutableKeepsItsLastPath) {
                          FromMountRoot("/") + ReadLink(ProcFile(pid, "exe")).substr(1));
              });
   close(fd);
-}
-
-// Mounts of its own, which go with the child.
-bool OwnMounts() {
-  return unshare(CLONE_NEWNS) == 0 && mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
 }
 
 TEST_F(ExecImageTest, PathGoesOverMountPoints) {

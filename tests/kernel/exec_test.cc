@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "constraints.h"
 #include "live.h"
 #include "spawn.h"
 #include "truth.h"
@@ -17,8 +18,6 @@ namespace masflow::kernel_test {
 namespace {
 
 using testing::ElementsAre;
-
-constexpr std::uint32_t kNobody = 65534;
 
 using ExecTest = KernelTest;
 

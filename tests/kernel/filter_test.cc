@@ -17,6 +17,7 @@
 #include <thread>
 #include <vector>
 
+#include "constraints.h"
 #include "live.h"
 #include "spawn.h"
 #include "truth.h"
@@ -26,8 +27,6 @@ namespace {
 
 using testing::HasSubstr;
 using testing::UnorderedElementsAreArray;
-
-constexpr std::uint32_t kNobody = 65534;
 
 std::uint32_t Self() { return static_cast<std::uint32_t>(getpid()); }
 

@@ -172,7 +172,9 @@ Strings Split(std::string_view bytes) {
   return Strings(args.begin(), args.end());
 }
 
-std::string_view Bytes(const char* text, std::size_t size) { return {text, size}; }
+std::string_view Bytes(const char* text, std::size_t size) {
+  return {text, size};
+}
 
 static_assert(std::forward_iterator<Args::Iterator>);
 
@@ -199,7 +201,8 @@ TEST(Args, WithoutFinalNul_LastIsCut) {
 }
 
 TEST(Args, AnyByte_PassesThrough) {
-  EXPECT_EQ(Split(Bytes("\xff\x80\x1b[31m\n\0\xc3\0", 10)), (Strings{"\xff\x80\x1b[31m\n", "\xc3"}));
+  EXPECT_EQ(Split(Bytes("\xff\x80\x1b[31m\n\0\xc3\0", 10)),
+            (Strings{"\xff\x80\x1b[31m\n", "\xc3"}));
 }
 
 TEST(Args, Iterator_CopiesAreIndependent) {

@@ -50,6 +50,18 @@ TEST(ProcessRecordDamage, Peek_CutAtAnyLength_NeedsTheProcess) {
   }
 }
 
+TEST(ProcessRecordDamage, Peek_TimesOutOfRange_IsSafe) {
+  for (const std::uint64_t time : {std::uint64_t{0}, std::uint64_t{1} << 63, ~std::uint64_t{0}}) {
+    for (const std::uint64_t duration : {std::uint64_t{1}, std::uint64_t{1} << 63}) {
+      mf_exit wire = WireExit(0);
+      wire.header.ktime_ns = time;
+      wire.duration_ns = duration;
+      EXPECT_TRUE(PeekProcessRecord(MakeRecord(wire)).has_value());
+      EXPECT_TRUE(Decodes(MakeRecord(wire)));
+    }
+  }
+}
+
 TEST(ProcessRecordDamage, BytesBehindTheEnd_AreMalformed) {
   for (const Bytes& record : OneOfEachKind()) {
     for (std::size_t more = 1; more <= 8; ++more) {
@@ -75,9 +87,8 @@ TEST(ProcessRecordDamage, UnknownKind_IsMalformed) {
   for (const Bytes& record : OneOfEachKind()) {
     int known = 0;
     for (unsigned kind = 0; kind <= 0xffff; ++kind) {
-      const bool decodes = Decodes(WithHeader(record, [&](mf_header& header) {
-        header.kind = static_cast<std::uint16_t>(kind);
-      }));
+      const bool decodes = Decodes(WithHeader(
+          record, [&](mf_header& header) { header.kind = static_cast<std::uint16_t>(kind); }));
       known += decodes ? 1 : 0;
       if (decodes) {
         EXPECT_GE(kind, 1u);

@@ -53,8 +53,7 @@ TEST(ProcessRecord, Exit_EachField_Decodes) {
 }
 
 TEST(ProcessRecord, Fork_EachField_Decodes) {
-  const ProcessFork expected = {
-      .time = At(1001), .process = ExpectedProcess(), .parent_tid = 1015};
+  const ProcessFork expected = {.time = At(1001), .process = ExpectedProcess(), .parent_tid = 1015};
   EXPECT_EQ(DecodeAs<ProcessForkView>(ForkRecord()), expected);
 }
 
@@ -122,11 +121,11 @@ TEST(ProcessRecord, ExitStatus_AsWaitReportsIt) {
     bool core = false;
   };
   const std::vector<Case> cases = {
-      {0x0000, 0, std::nullopt},      {0x0100, 1, std::nullopt},
-      {0x7f00, 127, std::nullopt},    {0xff00, 255, std::nullopt},
-      {0x0009, std::nullopt, 9},      {0x000f, std::nullopt, 15},
+      {0x0000, 0, std::nullopt},        {0x0100, 1, std::nullopt},
+      {0x7f00, 127, std::nullopt},      {0xff00, 255, std::nullopt},
+      {0x0009, std::nullopt, 9},        {0x000f, std::nullopt, 15},
       {0x008b, std::nullopt, 11, true}, {0x0086, std::nullopt, 6, true},
-      {0x0040, std::nullopt, 64},     {0x00c0, std::nullopt, 64, true},
+      {0x0040, std::nullopt, 64},       {0x00c0, std::nullopt, 64, true},
       {0x0080, 0, std::nullopt},  // a core flag without a signal says nothing
   };
   for (const Case& c : cases) {
@@ -195,8 +194,7 @@ TEST(ProcessRecord, Path_Cut_IsFlagged) {
 }
 
 TEST(ProcessRecord, Path_OffTheTree_IsABareName) {
-  const ProcessExec e =
-      WithPath({"memfd:x/y\0", 10}, 1, MF_EXEC_PATH_OFF_TREE | MF_EXEC_UNLINKED);
+  const ProcessExec e = WithPath({"memfd:x/y\0", 10}, 1, MF_EXEC_PATH_OFF_TREE | MF_EXEC_UNLINKED);
   EXPECT_EQ(e.executable, "memfd:x/y");
   EXPECT_FALSE(e.executable_truncated);
   EXPECT_TRUE(e.executable_unlinked);
@@ -262,8 +260,7 @@ TEST(ProcessRecord, Unaligned_Decodes) {
 TEST(ProcessRecord, Encode_FullEvents_ComeBackAsTheyWere) {
   EXPECT_EQ(DecodeAs<ProcessExecView>(EncodeRecord(FullExec())), FullExec());
   EXPECT_EQ(DecodeAs<ProcessForkView>(EncodeRecord(FullFork())), FullFork());
-  EXPECT_EQ(DecodeAs<ProcessExecFailureView>(EncodeRecord(FullExecFailure())),
-            FullExecFailure());
+  EXPECT_EQ(DecodeAs<ProcessExecFailureView>(EncodeRecord(FullExecFailure())), FullExecFailure());
   ProcessExit by_signal = FullExit();
   by_signal.exit_code = std::nullopt;
   EXPECT_EQ(DecodeAs<ProcessExitView>(EncodeRecord(by_signal)), by_signal);
@@ -290,6 +287,8 @@ TEST(ProcessRecord, Peek_EachKind_KnowsItsRole) {
     EXPECT_EQ(head->process, ExpectedProcess().id);
     EXPECT_EQ(head->time, At(1001));
     EXPECT_EQ(head->role, role);
+    EXPECT_EQ(head->started,
+              record == ExitRecord() ? std::optional(At(1001 - 1014)) : std::nullopt);
   }
 }
 

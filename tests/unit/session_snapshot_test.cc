@@ -58,16 +58,18 @@ class SessionSnapshotTest : public ::testing::Test {
     }
     return result;
   }
-  // Four processes; one exits before its entry was made, one after.
+  // Four processes; one execs before its entry was made, one exits after.
   void PushSnapshot() {
     for (std::uint32_t pid = 1; pid <= 4; ++pid) {
       fake_.Push(Running(pid, 100 + pid));
     }
-    fake_.Push(ProcessExit{.time = At(90), .process = TestProcess(2, 1), .exit_code = 0});
+    ProcessExec exec = TestExec(2);
+    exec.time = At(90);
+    fake_.Push(exec);
     fake_.Push(ProcessExit{.time = At(200), .process = TestProcess(3, 1), .exit_code = 0});
   }
 
-  const Strings kAll = {"exit 2", "running 1", "running 3", "running 4", "exit 3"};
+  const Strings kAll = {"exec 2", "running 1", "running 3", "running 4", "exit 3"};
   FakeSource fake_;
   std::optional<Session> session_{NewSession(fake_)};
   std::optional<ProcessStream> processes_{OpenProcesses(*session_, {.snapshot = true})};
@@ -106,6 +108,17 @@ TEST_F(SessionSnapshotTest, FailedExecBeforeTheEntry_ProcessIsStillAnnounced) {
   EXPECT_EQ(seen_, (Strings{"failure 1", "running 1"}));
 }
 
+TEST_F(SessionSnapshotTest, ExitBeforeTheEntry_ProcessHasNeverBeen) {
+  fake_.Push(Running(1, 100));
+  fake_.Push(Running(2, 101));
+  fake_.Push(ProcessExit{
+      .time = At(90), .process = TestProcess(1, 1), .exit_code = 0, .duration = At(80) - At(0)});
+  DrainAll();
+  EXPECT_EQ(seen_, Strings{"running 2"});
+  EXPECT_EQ(ProcessStats(*session_).merged, 2u);
+  ExpectBalanced(ProcessStats(*session_));
+}
+
 TEST_F(SessionSnapshotTest, YoungerRecordFirst_NoDouble) {
   fake_.Push(Running(1, 100'000));
   fake_.Push(TestExec(5));
@@ -134,7 +147,7 @@ TEST_F(SessionSnapshotTest, StopInACallback_IsTheLastOne) {
   then_ = [this] { session_->Stop(); };
   PushSnapshot();
   EXPECT_TRUE(DrainAll().ended);
-  EXPECT_EQ(seen_, (Strings{"exit 2", "running 1"}));
+  EXPECT_EQ(seen_, (Strings{"exec 2", "running 1"}));
 }
 
 TEST_F(SessionSnapshotTest, StreamDestroyedInACallback_HearsNoMore) {
@@ -142,7 +155,7 @@ TEST_F(SessionSnapshotTest, StreamDestroyedInACallback_HearsNoMore) {
   then_ = [this] { processes_.reset(); };
   PushSnapshot();
   DrainAll();
-  EXPECT_EQ(seen_, (Strings{"exit 2", "running 1"}));
+  EXPECT_EQ(seen_, (Strings{"exec 2", "running 1"}));
 }
 
 TEST_F(SessionSnapshotTest, SessionAndStreamDestroyedInACallback_Work) {
@@ -155,12 +168,12 @@ TEST_F(SessionSnapshotTest, SessionAndStreamDestroyedInACallback_Work) {
   while (session_.has_value()) {
     session_->Drain(2);
   }
-  EXPECT_EQ(seen_, (Strings{"exit 2", "running 1"}));
+  EXPECT_EQ(seen_, (Strings{"exec 2", "running 1"}));
 }
 
 TEST_F(SessionSnapshotTest, ThrowInEachCallback_NoRecordTwiceNoneGone) {
   processes_->OnExec([this](const ProcessExecView& e) {
-    Note("running", e.process.id.pid);
+    Note(e.pre_existing ? "running" : "exec", e.process.id.pid);
     throw std::runtime_error("exec");
   });
   PushSnapshot();
@@ -206,8 +219,8 @@ class Pull final : public NextOperation<ProcessEvent> {
  public:
   explicit Pull(Strings* seen) : seen_(seen) {}
   void Complete(ProcessEvent event) override {
-    seen_->push_back(std::visit([](const auto& e) { return std::to_string(e.process.id.pid); },
-                                event));
+    seen_->push_back(
+        std::visit([](const auto& e) { return std::to_string(e.process.id.pid); }, event));
   }
   void Fail(Failure failure) override {
     seen_->push_back(failure == Failure::kEnded ? "ended" : "failed");

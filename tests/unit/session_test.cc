@@ -107,15 +107,13 @@ TEST_F(SessionTest, Open_AfterTheFirstIsGone_Works) {
 
 TEST_F(SessionTest, Open_AfterStop_FailedPrecondition) {
   session_->Stop();
-  EXPECT_EQ(ProcessStream::Open(*session_).status().code(),
-            absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(ProcessStream::Open(*session_).status().code(), absl::StatusCode::kFailedPrecondition);
 }
 
 TEST_F(SessionTest, Open_AfterTheSourceEnded_FailedPrecondition) {
   fake_.End();
   DrainAll();
-  EXPECT_EQ(ProcessStream::Open(*session_).status().code(),
-            absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(ProcessStream::Open(*session_).status().code(), absl::StatusCode::kFailedPrecondition);
 }
 
 TEST_F(SessionTest, Drain_Budget_IsKept) {
@@ -216,9 +214,8 @@ TEST_F(SessionTest, Stop_FromACallback_IsTheLastOne) {
 
 TEST_F(SessionTest, Loss_InBand_AfterTheRecordsOfTheTurn) {
   std::vector<std::string> seen;
-  processes_->OnExec([&](const ProcessExecView& e) {
-    seen.push_back(std::to_string(e.process.id.pid));
-  });
+  processes_->OnExec(
+      [&](const ProcessExecView& e) { seen.push_back(std::to_string(e.process.id.pid)); });
   session_->OnLoss([&](const Loss& loss) {
     EXPECT_EQ(loss, TestLoss(loss.count));
     seen.push_back("lost " + std::to_string(loss.count));
@@ -284,7 +281,9 @@ TEST_F(SessionTest, End_OfTheSource_EndsAfterItsLastRecord) {
   ExpectBalanced(ProcessStats(*session_));
 }
 
-TEST_F(SessionTest, Wait_WithoutAThread_ReturnsAtOnce) { session_->Wait(); }
+TEST_F(SessionTest, Wait_WithoutAThread_ReturnsAtOnce) {
+  session_->Wait();
+}
 
 TEST_F(SessionTest, ToWallTime_IsTheSourcesClock) {
   EXPECT_EQ(session_->ToWallTime(At(5)).time_since_epoch().count(), 1'767'225'600'000'000'005);
@@ -297,7 +296,9 @@ TEST_F(SessionTest, ToWallTime_OfADamagedRecord_IsSafe) {
   EXPECT_LT(session_->ToWallTime(At(kMin)), session_->ToWallTime(At(0)));
 }
 
-TEST_F(SessionTest, Support_NamesTheSource) { EXPECT_EQ(session_->support().source, "fake"); }
+TEST_F(SessionTest, Support_NamesTheSource) {
+  EXPECT_EQ(session_->support().source, "fake");
+}
 
 }  // namespace
 }  // namespace masflow::internal

@@ -10,7 +10,6 @@
 #include <filesystem>
 #include <functional>
 #include <future>
-#include <iterator>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -233,8 +232,7 @@ TEST_F(SessionThreadsTest, RunInThread_CallbackThrows_WaitRethrowsAndTheSessionI
   EXPECT_THROW(session_->Wait(), std::runtime_error) << "each time";
   EXPECT_EQ(pids_, PidRange(1, 2));
   EXPECT_TRUE(session_->Drain(10).ended);
-  EXPECT_EQ(ProcessStream::Open(*session_).status().code(),
-            absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(ProcessStream::Open(*session_).status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(ProcessStats(*session_).delivered, 2u);
 }
 
@@ -277,11 +275,6 @@ TEST_F(SessionThreadsTest, RunInThread_SessionMoved_GoesOn) {
   EXPECT_EQ(called.get_future().wait_for(kDeadline), std::future_status::ready);
   moved.Stop();
   moved.Wait();
-}
-
-std::ptrdiff_t CountEntries(const char* folder) {
-  const std::filesystem::directory_iterator entries(folder);
-  return std::distance(begin(entries), end(entries));
 }
 
 TEST(SessionThreads, CreateAndDestroy_ManyTimes_LeavesNothingBehind) {

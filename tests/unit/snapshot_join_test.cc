@@ -4,8 +4,11 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <ostream>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -24,23 +27,31 @@ struct Item {
   Role role{};
   std::uint32_t pid = 7;
   std::int64_t start = 1;
+  std::optional<KernelTime> started{};
 
   ProcessRecordHead head() const {
     return {.process = {.pid = pid, .start = std::chrono::nanoseconds(start)},
             .time = At(time),
-            .role = role};
+            .role = role,
+            .started = started};
   }
 };
 
 Item Entry(std::string text, std::int64_t time, std::uint32_t pid = 7, std::int64_t start = 1) {
-  return {.text = std::move(text), .time = time, .role = Role::kSnapshot, .pid = pid,
-          .start = start};
+  return {
+      .text = std::move(text), .time = time, .role = Role::kSnapshot, .pid = pid, .start = start};
 }
 
-// An exec, exit or fork.
+// An exec or fork.
 Item Live(std::string text, std::int64_t time, std::uint32_t pid = 7, std::int64_t start = 1) {
-  return {.text = std::move(text), .time = time, .role = Role::kAnnounces, .pid = pid,
-          .start = start};
+  return {
+      .text = std::move(text), .time = time, .role = Role::kAnnounces, .pid = pid, .start = start};
+}
+
+Item Exit(std::string text, std::int64_t time, std::uint32_t pid = 7, std::int64_t start = 1) {
+  Item item = Live(std::move(text), time, pid, start);
+  item.started = At(start);
+  return item;
 }
 
 Item FailedExec(std::string text, std::int64_t time, std::uint32_t pid = 7) {
@@ -67,7 +78,9 @@ struct Case {
   std::size_t merged = 0;
 };
 
-std::ostream& operator<<(std::ostream& out, const Case& c) { return out << c.name; }
+std::ostream& operator<<(std::ostream& out, const Case& c) {
+  return out << c.name;
+}
 
 class SnapshotJoinCases : public ::testing::TestWithParam<Case> {};
 
@@ -78,7 +91,7 @@ TEST_P(SnapshotJoinCases, CaughtUp_InOrderOfTime_NoGapNoDouble) {
   for (const Item& item : GetParam().in) {
     merged += Add(join, item);
   }
-  join.CaughtUp();
+  merged += join.CaughtUp();
   EXPECT_EQ(PopAll(join), GetParam().out);
   EXPECT_EQ(merged, GetParam().merged);
   EXPECT_TRUE(join.idle());
@@ -109,7 +122,7 @@ TEST_P(SnapshotJoinCases, EntriesReversed_SameResult) {
   for (const Item& item : in) {
     merged += Add(join, item);
   }
-  join.CaughtUp();
+  merged += join.CaughtUp();
   EXPECT_EQ(PopAll(join), GetParam().out);
   EXPECT_EQ(merged, GetParam().merged);
 }
@@ -123,18 +136,18 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"ExecBeforeEntry", {Entry("entry", 10), Live("exec", 9)}, {"exec"}, 1},
         Case{"ExecAfterEntry", {Entry("entry", 10), Live("exec", 11)}, {"entry", "exec"}},
         Case{"ExecAtEntry", {Entry("entry", 10), Live("exec", 10)}, {"exec"}, 1},
-        Case{"ExitBeforeEntry", {Entry("entry", 10), Live("exit", 9)}, {"exit"}, 1},
-        Case{"ExitAfterEntry", {Entry("entry", 10), Live("exit", 11)}, {"entry", "exit"}},
+        Case{"ExitBeforeEntryHasNeverBeen", {Entry("entry", 10), Exit("exit", 9)}, {}, 2},
+        Case{"ExitAfterEntry", {Entry("entry", 10), Exit("exit", 11)}, {"entry", "exit"}},
         Case{"ForkBeforeEntry", {Entry("child", 10), Live("fork", 9)}, {"fork"}, 1},
         Case{"ForkOfParentBeforeEntry",
              {Entry("parent", 10, 7), Live("fork", 9, 8)},
              {"fork", "parent"}},
         Case{"ForkExecExitBeforeEntry",
-             {Entry("entry", 10), Live("fork", 7), Live("exec", 8), Live("exit", 9)},
+             {Entry("entry", 10), Live("fork", 7), Live("exec", 8), Exit("exit", 9)},
              {"fork", "exec", "exit"},
              1},
         Case{"ExecBeforeExitAfterEntry",
-             {Entry("entry", 10), Live("exec", 9), Live("exit", 11)},
+             {Entry("entry", 10), Live("exec", 9), Exit("exit", 11)},
              {"exec", "exit"},
              1},
         Case{"ExecsOnBothSides",
@@ -149,18 +162,26 @@ INSTANTIATE_TEST_SUITE_P(
              {"failed", "exec"},
              1},
         Case{"PidReusedBeforeEntry",
-             {Entry("new", 10, 7, 5), Live("exit of old", 4, 7, 1)},
-             {"exit of old", "new"}},
+             {Entry("new", 10, 7, 5), Exit("exit of old", 4, 7, 1)},
+             {"new"},
+             1},
         Case{"PidReusedAfterEntry",
-             {Entry("old", 10, 7, 1), Live("exit", 11, 7, 1), Live("exec", 12, 7, 11)},
+             {Entry("old", 10, 7, 1), Exit("exit", 11, 7, 1), Live("exec", 12, 7, 11)},
              {"old", "exit", "exec"}},
+        Case{"ExitOfOneThatTheSnapshotMissedHasNeverBeen",
+             {Entry("entry", 10), Exit("exit", 8, 8)},
+             {"entry"},
+             1},
+        Case{"ExitOfOneThatStartedAfterTheSnapshot",
+             {Entry("entry", 10), Exit("exit", 13, 8, 12)},
+             {"entry", "exit"}},
         Case{"OtherProcessBetweenEntries",
              {Entry("a", 10, 1), Entry("c", 20, 3), Live("b", 15, 2)},
              {"a", "b", "c"}},
         Case{"OneOfManyEntries",
-             {Entry("a", 10, 1), Entry("b", 11, 2), Entry("c", 12, 3), Live("exit b", 9, 2)},
-             {"exit b", "a", "c"},
-             1},
+             {Entry("a", 10, 1), Entry("b", 11, 2), Entry("c", 12, 3), Exit("exit b", 9, 2)},
+             {"a", "c"},
+             2},
         Case{"LiveOutOfOrder",
              {Entry("entry", 10, 1), Live("later", 12, 2), Live("sooner", 11, 3),
               Live("before", 9, 4)},

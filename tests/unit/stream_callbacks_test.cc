@@ -110,7 +110,8 @@ TEST_F(StreamCallbacksTest, ReplacedOne_WhoseEndReplacesAnother_Works) {
   processes_->OnExec([this, of_exec = std::move(of_exec)](const ProcessExecView&) {
     processes_->OnExec(nullptr);
   });
-  session_->OnLoss([this, of_loss = std::move(of_loss)](const Loss&) { session_->OnLoss(nullptr); });
+  session_->OnLoss(
+      [this, of_loss = std::move(of_loss)](const Loss&) { session_->OnLoss(nullptr); });
   fake_.Push(TestExec(1));
   fake_.PushLoss(TestLoss(1));
   DrainAll();

@@ -10,6 +10,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <filesystem>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -80,10 +82,15 @@ inline StreamStats ProcessStats(const Session& session) {
   return session.stats()[StreamKind::kProcess];
 }
 
+inline std::ptrdiff_t CountEntries(const char* folder) {
+  const std::filesystem::directory_iterator entries(folder);
+  return std::distance(begin(entries), end(entries));
+}
+
 // All that is not still in the source is accounted for.
 inline void ExpectBalanced(const StreamStats& stats) {
-  EXPECT_EQ(stats.produced, stats.delivered + stats.unheard + stats.merged + stats.malformed +
-                                stats.lost_total());
+  EXPECT_EQ(stats.produced,
+            stats.delivered + stats.unheard + stats.merged + stats.malformed + stats.lost_total());
 }
 
 // A session on a fake source with an open process stream, all in reach of callbacks that

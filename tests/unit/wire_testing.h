@@ -61,7 +61,9 @@ inline mf_exec WireExec() {
   return wire;
 }
 inline const std::string_view kExecTail("./fls\0bin\0ls\0-l\0", 16);
-inline Bytes ExecRecord() { return MakeRecord(WireExec(), kExecTail); }
+inline Bytes ExecRecord() {
+  return MakeRecord(WireExec(), kExecTail);
+}
 
 inline mf_exit WireExit(std::uint32_t status) {
   mf_exit wire = {};
@@ -71,7 +73,9 @@ inline mf_exit WireExit(std::uint32_t status) {
   wire.status = status;
   return wire;
 }
-inline Bytes ExitRecord() { return MakeRecord(WireExit(3 << 8)); }
+inline Bytes ExitRecord() {
+  return MakeRecord(WireExit(3 << 8));
+}
 
 inline Bytes ForkRecord() {
   mf_fork wire = {};
@@ -89,7 +93,9 @@ inline mf_exec_failed WireExecFailed() {
   wire.filename_len = 4;
   return wire;
 }
-inline Bytes ExecFailedRecord() { return MakeRecord(WireExecFailed(), "/no\xff"); }
+inline Bytes ExecFailedRecord() {
+  return MakeRecord(WireExecFailed(), "/no\xff");
+}
 
 inline std::vector<Bytes> OneOfEachKind() {
   return {ExecRecord(), ExitRecord(), ForkRecord(), ExecFailedRecord()};

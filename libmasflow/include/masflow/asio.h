@@ -11,6 +11,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -89,9 +90,10 @@ class AsioLoop : public std::enable_shared_from_this<AsioLoop> {
 template <class Event, class Handler>
 class AsioNextOperation final : public NextOperation<Event> {
  public:
-  AsioNextOperation(Handler handler, const boost::asio::any_io_executor& fallback)
+  AsioNextOperation(Handler handler, const boost::asio::any_io_executor& executor)
       : handler_(std::move(handler)),
-        work_(boost::asio::get_associated_executor(handler_, fallback)) {}
+        work_(executor),
+        handler_work_(boost::asio::get_associated_executor(handler_, executor)) {}
 
   void Complete(Event event) override { Post({}, std::move(event)); }
 
@@ -110,18 +112,27 @@ class AsioNextOperation final : public NextOperation<Event> {
   }
 
  private:
-  // Posted, never called from here: the library's locks are held.
+  // Posted, never called from here: the library's locks are held. To the driver's executor,
+  // and dispatched from there to the handler's own, as Asio's operations do: the handler of
+  // use_future, if posted, would have Asio start threads.
   void Post(boost::system::error_code error, Event event) {
-    boost::asio::post(work_.get_executor(), [handler = std::move(handler_), error,
+    boost::asio::post(work_.get_executor(), [handler = std::move(handler_),
+                                             work = std::move(handler_work_), error,
                                              event = std::move(event)]() mutable {
-      std::move(handler)(error, std::move(event));
+      boost::asio::dispatch(work.get_executor(), [handler = std::move(handler), error,
+                                                  event = std::move(event)]() mutable {
+        std::move(handler)(error, std::move(event));
+      });
     });
     work_.reset();
   }
 
+  using HandlerExecutor =
+      boost::asio::associated_executor_t<Handler, boost::asio::any_io_executor>;
+
   Handler handler_;
-  boost::asio::executor_work_guard<boost::asio::associated_executor_t<Handler, boost::asio::any_io_executor>>
-      work_;
+  boost::asio::executor_work_guard<boost::asio::any_io_executor> work_;
+  boost::asio::executor_work_guard<HandlerExecutor> handler_work_;
 };
 
 }  // namespace internal

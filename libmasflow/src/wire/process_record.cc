@@ -83,7 +83,8 @@ std::optional<ProcessRecordHead> PeekProcessRecord(Bytes record) {
   mf_exit exit;
   if (fixed.header.kind == MF_KIND_EXIT && record.size() >= sizeof(exit)) {
     std::memcpy(&exit, record.data(), sizeof(exit));
-    head.started = head.time - std::chrono::nanoseconds(exit.duration_ns);
+    // Unsigned, for a damaged record may hold any numbers.
+    head.started = KernelTime(std::chrono::nanoseconds(exit.header.ktime_ns - exit.duration_ns));
   }
   return head;
 }

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bpf_objects.h"
+
+#include <bpf/bpf.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <iterator>
+#include <sstream>
+#include <thread>
+
+#include "live.h"
+#include "truth.h"
+
+namespace masflow::kernel_test {
+namespace {
+
+bool Exists(int fd) {
+  if (fd >= 0) {
+    close(fd);
+  }
+  return fd >= 0;
+}
+
+}  // namespace
+
+BpfObjects BpfObjectsOf(std::uint32_t pid) {
+  BpfObjects objects;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(ProcFile(pid, "fdinfo"), error)) {
+    std::istringstream lines(ReadFile(entry.path()));
+    for (std::string line; std::getline(lines, line);) {
+      std::istringstream fields(line);
+      std::string key;
+      std::uint32_t id = 0;
+      fields >> key >> id;
+      if (key == "prog_id:") {
+        objects.programs.insert(id);
+      } else if (key == "map_id:") {
+        objects.maps.insert(id);
+      } else if (key == "link_id:") {
+        objects.links.insert(id);
+      }
+    }
+  }
+  return objects;
+}
+
+std::string Remaining(const BpfObjects& objects) {
+  std::string text;
+  for (const std::uint32_t id : objects.programs) {
+    text += Exists(bpf_prog_get_fd_by_id(id)) ? " program " + std::to_string(id) : "";
+  }
+  for (const std::uint32_t id : objects.maps) {
+    text += Exists(bpf_map_get_fd_by_id(id)) ? " map " + std::to_string(id) : "";
+  }
+  for (const std::uint32_t id : objects.links) {
+    text += Exists(bpf_link_get_fd_by_id(id)) ? " link " + std::to_string(id) : "";
+  }
+  return text;
+}
+
+bool AllGone(const BpfObjects& objects) {
+  const auto end = std::chrono::steady_clock::now() + kDeadline;
+  while (!Remaining(objects).empty()) {
+    if (std::chrono::steady_clock::now() > end) {
+      return false;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return true;
+}
+
+std::size_t OpenDescriptors() {
+  const std::filesystem::directory_iterator all("/proc/self/fd");
+  return static_cast<std::size_t>(std::distance(begin(all), end(all)));
+}
+
+}  // namespace masflow::kernel_test
