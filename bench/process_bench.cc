@@ -2,9 +2,6 @@
 //
 // The user-space half of a process event, without a kernel: a recording through decoder,
 // stream and callback, and an event as a line.
-#include <benchmark/benchmark.h>
-#include <masflow/masflow.h>
-#include <masflow/testing/fake_source.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -13,6 +10,11 @@
 #include <cstdlib>
 #include <iostream>
 #include <string>
+
+#include <benchmark/benchmark.h>
+
+#include <masflow/masflow.h>
+#include <masflow/testing/fake_source.h>
 
 namespace {
 
@@ -49,8 +51,8 @@ const std::string& Recording() {
     char name[] = "/tmp/masflow-bench-XXXXXX";
     close(mkstemp(name));
     masflow::testing::FakeSource fake;
-    auto session = ValueOrExit(
-        masflow::Session::Create({.source = fake.source(), .record_to = name}));
+    auto session =
+        ValueOrExit(masflow::Session::Create({.source = fake.source(), .record_to = name}));
     auto processes = ValueOrExit(masflow::ProcessStream::Open(session));
     for (int i = 0; i < kRecords; ++i) {
       fake.Push(SomeExec());
@@ -68,8 +70,8 @@ const std::string& Recording() {
 // Recorded bytes to typed callback.
 void BM_ReplayExec(benchmark::State& state) {
   for (auto _ : state) {
-    auto session = ValueOrExit(
-        masflow::Session::Create({.source = masflow::Replay{.path = Recording()}}));
+    auto session =
+        ValueOrExit(masflow::Session::Create({.source = masflow::Replay{.path = Recording()}}));
     auto processes = ValueOrExit(masflow::ProcessStream::Open(session));
     std::uint64_t bytes = 0;
     processes.OnExec([&](const masflow::ProcessExecView& e) { bytes += e.executable->size(); });

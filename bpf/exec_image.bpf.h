@@ -19,10 +19,10 @@
 
 const volatile unsigned int args_limit = 4096; /* <= MF_ARGS_MAX */
 
-#define MF_NAME_LEN 256           /* NAME_MAX and a NUL */
-#define MF_HEAD_MASK 0x1fff       /* file name and path together */
-#define MF_ARGS_MASK 0x3fff       /* MF_ARGS_MAX */
-#define MF_EXEC_SIZE_MASK 0x7fff  /* a whole record */
+#define MF_NAME_LEN 256          /* NAME_MAX and a NUL */
+#define MF_HEAD_MASK 0x1fff      /* file name and path together */
+#define MF_ARGS_MASK 0x3fff      /* MF_ARGS_MAX */
+#define MF_EXEC_SIZE_MASK 0x7fff /* a whole record */
 
 struct exec_image {
   struct mf_exec record;
@@ -151,8 +151,8 @@ static __always_inline u64 fill_exec(struct exec_image *image, struct task_struc
     read_args(image, task);
   else
     record->header.flags |= MF_EXEC_NO_ARGS;
-  record->header.size =
-      sizeof(*record) + record->filename_len + record->path_len + record->args_len;
+  record->header.size = sizeof(*record) + record->filename_len + record->path_len +
+                        record->args_len;
   return record->header.size;
 }
 

@@ -9,6 +9,9 @@ set(config_dir "${CMAKE_INSTALL_LIBDIR}/cmake/MasFlow")
 # One export set a component, so that only what is asked for has to be found.
 foreach(component IN ITEMS masflow asio testing)
   string(REGEX REPLACE "^masflow_masflow$" "masflow" target "masflow_${component}")
+  if(NOT TARGET ${target})  # asio, without Boost
+    continue()
+  endif()
   install(TARGETS ${target} EXPORT MasFlow_${component}
     RUNTIME COMPONENT Runtime
     LIBRARY COMPONENT Runtime NAMELINK_COMPONENT Development
@@ -39,7 +42,7 @@ install(FILES
 set(pkgconfig_dir "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 file(RELATIVE_PATH pc_prefix "/x/${pkgconfig_dir}" "/x")
 string(REGEX REPLACE "/$" "" pc_prefix "${pc_prefix}")
-set(pc_private "absl_strings >= 20220623, absl_cord, libbpf >= 1.1")
+set(pc_private "absl_cord >= 20220623, libbpf >= 1.1")
 if(BUILD_SHARED_LIBS)
   set(pc_requires "absl_statusor >= 20220623")
   set(pc_cflags "")

@@ -5,8 +5,10 @@
 //
 //   sudo ./coroutine [count]          prints the next `count` execs (default 10), then ends
 //   ./coroutine count trace.mfr       the same of a recording
-#include <masflow/asio.h>
-#include <masflow/masflow.h>
+#include <cstdlib>
+#include <exception>
+#include <iostream>
+#include <variant>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -14,10 +16,8 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include <cstdlib>
-#include <exception>
-#include <iostream>
-#include <variant>
+#include <masflow/asio.h>
+#include <masflow/masflow.h>
 
 namespace asio = boost::asio;
 
@@ -25,8 +25,8 @@ asio::awaitable<void> PrintExecs(masflow::AsioDriver& driver, masflow::ProcessSt
                                  int count) {
   while (count > 0) {
     boost::system::error_code error;
-    const masflow::ProcessEvent event = co_await driver.AsyncNext(
-        processes, asio::redirect_error(asio::use_awaitable, error));
+    const masflow::ProcessEvent event =
+        co_await driver.AsyncNext(processes, asio::redirect_error(asio::use_awaitable, error));
     if (error) {
       co_return;  // asio::error::eof: the stream has ended
     }

@@ -6,8 +6,11 @@
 //
 //   sudo ./embed_asio_server 8125 &   then: nc 127.0.0.1 8125
 //   ./embed_asio_server 8125 trace.mfr
-#include <masflow/asio.h>
-#include <masflow/masflow.h>
+#include <cstdint>
+#include <cstdlib>
+#include <iostream>
+#include <memory>
+#include <string>
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/io_context.hpp>
@@ -15,11 +18,8 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/write.hpp>
 
-#include <cstdint>
-#include <cstdlib>
-#include <iostream>
-#include <memory>
-#include <string>
+#include <masflow/asio.h>
+#include <masflow/masflow.h>
 
 namespace asio = boost::asio;
 using asio::ip::tcp;

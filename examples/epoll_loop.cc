@@ -5,8 +5,6 @@
 //
 //   sudo ./epoll_loop                 counts by program, once a second, until Ctrl-C
 //   ./epoll_loop trace.mfr            the same of a recording, which ends by itself
-#include <masflow/masflow.h>
-
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
@@ -18,6 +16,8 @@
 #include <iostream>
 #include <map>
 #include <string>
+
+#include <masflow/masflow.h>
 
 namespace {
 
@@ -74,7 +74,8 @@ int main(int argc, char** argv) {
     return 1;
   }
   Counts counts;
-  processes->OnExec([&](const masflow::ProcessExecView& e) { ++counts[std::string(e.process.comm)]; });
+  processes->OnExec(
+      [&](const masflow::ProcessExecView& e) { ++counts[std::string(e.process.comm)]; });
 
   const int epoll = epoll_create1(EPOLL_CLOEXEC);
   const int timer = EverySecond();

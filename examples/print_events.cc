@@ -4,13 +4,13 @@
 //
 //   sudo ./print_events               live, until Ctrl-C
 //   ./print_events trace.mfr          a recording made by `masflow --record trace.mfr`
-#include <masflow/asio.h>
-#include <masflow/masflow.h>
+#include <iostream>
+#include <string>
 
 #include <boost/asio/io_context.hpp>
 
-#include <iostream>
-#include <string>
+#include <masflow/asio.h>
+#include <masflow/masflow.h>
 
 int main(int argc, char** argv) {
   masflow::SessionOptions options;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf_objects.h"
 
-#include <bpf/bpf.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -9,6 +8,8 @@
 #include <iterator>
 #include <sstream>
 #include <thread>
+
+#include <bpf/bpf.h>
 
 #include "live.h"
 #include "truth.h"

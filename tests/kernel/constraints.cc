@@ -46,10 +46,13 @@ bool BecomeNobody(const std::vector<int>& capabilities) {
 }
 
 bool OwnMounts() {
-  return unshare(CLONE_NEWNS) == 0 && mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
+  return unshare(CLONE_NEWNS) == 0 &&
+         mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
 }
 
-bool HideBtf() { return OwnMounts() && MountOver("/sys/kernel/btf", nullptr); }
+bool HideBtf() {
+  return OwnMounts() && MountOver("/sys/kernel/btf", nullptr);
+}
 
 bool HideTracefs() {
   return OwnMounts() && MountOver(kTracefs[0], nullptr) && MountOver(kTracefs[1], nullptr);

@@ -30,8 +30,8 @@ absl::Status Use() {
   if (!session.ok()) {
     return session.status();
   }
-  absl::StatusOr<ProcessStream> stream = ProcessStream::Open(
-      *session, {.forks = true, .failed_execs = true, .snapshot = true});
+  absl::StatusOr<ProcessStream> stream =
+      ProcessStream::Open(*session, {.forks = true, .failed_execs = true, .snapshot = true});
   if (!stream.ok()) {
     return stream.status();
   }
@@ -70,7 +70,7 @@ Outcome UseWhere(const std::function<bool()>& constrain) {
         dup2(STDOUT_FILENO, STDERR_FILENO);
         const std::string text = constrain() ? Use().ToString() : "cannot set up the test";
         return write(ends[1], text.data(), text.size()) == static_cast<ssize_t>(text.size()) ? 0
-                                                                                              : 1;
+                                                                                             : 1;
       },
       {.from_stdout = true});
   close(ends[1]);
@@ -103,8 +103,9 @@ TEST_F(EnvironmentTest, WithoutAnyCapability) {
 
 TEST_F(EnvironmentTest, WithoutOneOfTheTwoCapabilities) {
   const Outcome no_perfmon = UseWhere([] { return BecomeNobody({CAP_BPF}); });
-  EXPECT_THAT(no_perfmon.status, AllOf(HasSubstr("PERMISSION_DENIED"),
-                                       HasSubstr("CAP_PERFMON missing"), Not(HasSubstr("and CAP"))));
+  EXPECT_THAT(no_perfmon.status,
+              AllOf(HasSubstr("PERMISSION_DENIED"), HasSubstr("CAP_PERFMON missing"),
+                    Not(HasSubstr("and CAP"))));
   EXPECT_EQ(no_perfmon.printed, "");
   const Outcome no_bpf = UseWhere([] { return BecomeNobody({CAP_PERFMON}); });
   EXPECT_THAT(no_bpf.status, AllOf(HasSubstr("PERMISSION_DENIED"), HasSubstr("CAP_BPF missing")));
@@ -117,12 +118,15 @@ TEST_F(EnvironmentTest, WithTheTwoCapabilitiesOnly) {
 
 TEST_F(EnvironmentTest, WithoutBtf) {
   const Outcome outcome = UseWhere(HideBtf);
-  EXPECT_THAT(outcome.status, AllOf(HasSubstr("UNIMPLEMENTED"), HasSubstr("/sys/kernel/btf/vmlinux"),
-                                    HasSubstr("CONFIG_DEBUG_INFO_BTF")));
+  EXPECT_THAT(outcome.status,
+              AllOf(HasSubstr("UNIMPLEMENTED"), HasSubstr("/sys/kernel/btf/vmlinux"),
+                    HasSubstr("CONFIG_DEBUG_INFO_BTF")));
   EXPECT_EQ(outcome.printed, "");
 }
 
-TEST_F(EnvironmentTest, WithoutTracefs) { ExpectWorks(HideTracefs); }
+TEST_F(EnvironmentTest, WithoutTracefs) {
+  ExpectWorks(HideTracefs);
+}
 
 TEST_F(EnvironmentTest, WithTracefsUnreadable) {
   ExpectWorks([] { return MakeTracefsUnreadable() && BecomeNobody({CAP_BPF, CAP_PERFMON}); });

@@ -49,8 +49,14 @@ TEST_F(ExecArgsTest, EveryByteIsKept) {
   for (int byte = 1; byte < 256; ++byte) {
     every_byte += static_cast<char>(byte);
   }
-  const std::vector<std::string> argv{"", "two\nlines", "\x1b[2Jcleared", "\xff\xfe\xc3\x28", "",
-                                      "\"quoted\" \\ 'single'", every_byte, ""};
+  const std::vector<std::string> argv{"",
+                                      "two\nlines",
+                                      "\x1b[2Jcleared",
+                                      "\xff\xfe\xc3\x28",
+                                      "",
+                                      "\"quoted\" \\ 'single'",
+                                      every_byte,
+                                      ""};
   ProcessExec exec;
   std::string all;
   ASSERT_NO_FATAL_FAILURE(RunWith(argv, 4096, &exec, &all));
@@ -118,8 +124,8 @@ TEST_F(ExecArgsTest, NoArgumentsAtAll) {
 TEST_F(ExecArgsTest, ALimitTooLargeIsRefused) {
   absl::StatusOr<Session> session = Session::Create();
   ASSERT_TRUE(session.ok()) << session.status();
-  EXPECT_TRUE(absl::IsInvalidArgument(
-      ProcessStream::Open(*session, {.args_limit = 16384}).status()));
+  EXPECT_TRUE(
+      absl::IsInvalidArgument(ProcessStream::Open(*session, {.args_limit = 16384}).status()));
 }
 
 }  // namespace

@@ -52,14 +52,17 @@ void CheckScript(const std::string& first_line, const std::vector<std::string>& 
   chmod(script.c_str(), 0755);
   std::vector<std::string> expected = interpreter_args;
   expected.insert(expected.end(), {script, "one", "two words"});
-  WithExecOf([&] { return Exec(script, {"ignored", "one", "two words"}); },
-             [&](const ProcessExec& exec, std::uint32_t pid) {
-               EXPECT_EQ(exec.filename, script);
-               EXPECT_EQ(exec.executable, FromMountRoot("/bin/sh"));
-               EXPECT_EQ(exec.process.comm, "script.sh");
-               EXPECT_EQ(exec.args, Joined(expected));
-               EXPECT_EQ(exec.args, ReadFile(ProcFile(pid, "cmdline")));
-             });
+  WithExecOf(
+      [&] {
+        return Exec(script, {"ignored", "one", "two words"});
+      },
+      [&](const ProcessExec& exec, std::uint32_t pid) {
+        EXPECT_EQ(exec.filename, script);
+        EXPECT_EQ(exec.executable, FromMountRoot("/bin/sh"));
+        EXPECT_EQ(exec.process.comm, "script.sh");
+        EXPECT_EQ(exec.args, Joined(expected));
+        EXPECT_EQ(exec.args, ReadFile(ProcFile(pid, "cmdline")));
+      });
 }
 
 TEST_F(ExecImageTest, ScriptShowsItsInterpreter) {
@@ -146,8 +149,7 @@ TEST_F(ExecImageTest, PathGoesOverMountPoints) {
   CopyProgram(ChildProgram(), dir / "prog");
   const auto mount_twice = [&] {
     const std::string inner = outer + "/inner";
-    const bool mounted = OwnMounts() &&
-                         mount("tmpfs", outer.c_str(), "tmpfs", 0, nullptr) == 0 &&
+    const bool mounted = OwnMounts() && mount("tmpfs", outer.c_str(), "tmpfs", 0, nullptr) == 0 &&
                          mkdir(inner.c_str(), 0755) == 0 &&
                          mount("tmpfs", inner.c_str(), "tmpfs", 0, nullptr) == 0;
     if (!mounted) {
@@ -171,8 +173,9 @@ TEST_F(ExecImageTest, BindMountShowsThePathThatWasTaken) {
   CopyProgram(ChildProgram(), dir / "source/prog");
   WithExecOf(
       [&] {
-        const bool mounted = OwnMounts() && mount((dir / "source").c_str(), (dir / "target").c_str(),
-                                                  nullptr, MS_BIND, nullptr) == 0;
+        const bool mounted =
+            OwnMounts() && mount((dir / "source").c_str(), (dir / "target").c_str(), nullptr,
+                                 MS_BIND, nullptr) == 0;
         return mounted ? Exec(dir / "target/prog", kHold) : 125;
       },
       [&](const ProcessExec& exec, std::uint32_t) {
@@ -182,9 +185,9 @@ TEST_F(ExecImageTest, BindMountShowsThePathThatWasTaken) {
   WriteFile(dir / "file", "");
   WithExecOf(
       [&] {
-        const bool mounted = OwnMounts() && mount((dir / "source/prog").c_str(),
-                                                  (dir / "file").c_str(), nullptr, MS_BIND,
-                                                  nullptr) == 0;
+        const bool mounted =
+            OwnMounts() && mount((dir / "source/prog").c_str(), (dir / "file").c_str(), nullptr,
+                                 MS_BIND, nullptr) == 0;
         return mounted ? Exec(dir / "file", kHold) : 125;
       },
       [&](const ProcessExec& exec, std::uint32_t) {

@@ -198,10 +198,12 @@ TEST_F(ExecTest, WithOtherEffectiveIds) {
   ASSERT_NE(live, nullptr);
   TempDir dir;
   CopyProgram(ChildProgram(), dir / "program");
-  Child child = Fork([&] {
-    const bool changed = setegid(1234) == 0 && seteuid(kNobody) == 0;
-    return changed ? Exec(dir / "program", {"program", "hold", "0"}) : 125;
-  }, {.to_stdin = true});
+  Child child = Fork(
+      [&] {
+        const bool changed = setegid(1234) == 0 && seteuid(kNobody) == 0;
+        return changed ? Exec(dir / "program", {"program", "hold", "0"}) : 125;
+      },
+      {.to_stdin = true});
   const ProcessExec* const exec = live->Await<ProcessExec>(child.pid());
   ASSERT_NE(exec, nullptr);
   EXPECT_THAT(Ids(child.pid(), "Uid"), ElementsAre(0, kNobody, kNobody));
@@ -216,10 +218,12 @@ TEST_F(ExecTest, OfASetuidProgram) {
   ASSERT_NE(live, nullptr);
   TempDir dir;
   CopyProgram(ChildProgram(), dir / "program", 04755);
-  Child child = Fork([&] {
-    const bool changed = setgid(kNobody) == 0 && setuid(kNobody) == 0;
-    return changed ? Exec(dir / "program", {"program", "hold", "0"}) : 125;
-  }, {.to_stdin = true});
+  Child child = Fork(
+      [&] {
+        const bool changed = setgid(kNobody) == 0 && setuid(kNobody) == 0;
+        return changed ? Exec(dir / "program", {"program", "hold", "0"}) : 125;
+      },
+      {.to_stdin = true});
   const ProcessExec* const exec = live->Await<ProcessExec>(child.pid());
   ASSERT_NE(exec, nullptr);
   ASSERT_THAT(Ids(child.pid(), "Uid"), ElementsAre(kNobody, 0, 0)) << "is /tmp mounted nosuid?";

@@ -28,7 +28,9 @@ namespace {
 using testing::HasSubstr;
 using testing::UnorderedElementsAreArray;
 
-std::uint32_t Self() { return static_cast<std::uint32_t>(getpid()); }
+std::uint32_t Self() {
+  return static_cast<std::uint32_t>(getpid());
+}
 
 // The processes of which any event came.
 std::set<std::uint32_t> Pids(const Live& live) {
@@ -39,7 +41,9 @@ std::set<std::uint32_t> Pids(const Live& live) {
   return pids;
 }
 
-Child Holding() { return Spawn(ChildArgv({"hold", "0"}), {.to_stdin = true}); }
+Child Holding() {
+  return Spawn(ChildArgv({"hold", "0"}), {.to_stdin = true});
+}
 
 void End(Child& child) {
   child.Release();
@@ -198,7 +202,7 @@ TEST_F(FilterTest, PidsAndTreesAreOneList) {
     below_root += below;
     EXPECT_TRUE(below || process.id.pid == root.pid() || process.id.pid == single.pid());
   }
-  EXPECT_EQ(below_root, 2u);                               // exec and exit of its /bin/true
+  EXPECT_EQ(below_root, 2u);  // exec and exit of its /bin/true
   EXPECT_EQ(live->Of<ProcessExit>(single.pid()).size(), 1u);
 }
 
@@ -208,9 +212,11 @@ TEST_F(FilterTest, ByUser) {
   auto live = Live::Open({.trees = {Self()}, .uids = {kNobody}});
   ASSERT_NE(live, nullptr);
   RunToEnd(ChildArgv({"exit", "0"}));
-  Child nobody = Fork([&] {
-    return setuid(kNobody) == 0 ? Exec(dir / "program", {"program", "hold", "0"}) : 125;
-  }, {.to_stdin = true});
+  Child nobody = Fork(
+      [&] {
+        return setuid(kNobody) == 0 ? Exec(dir / "program", {"program", "hold", "0"}) : 125;
+      },
+      {.to_stdin = true});
   ASSERT_NE(live->Await<ProcessExec>(nobody.pid()), nullptr);
   // Root when it was forked, another user at its end: each event is judged by itself.
   Child changes = Fork([] { return setuid(kNobody) == 0 ? 0 : 1; });
@@ -325,9 +331,11 @@ TEST_F(FilterTest, KindsAreJoinedByAnd) {
   ASSERT_NE(live, nullptr);
   RunToEnd({dir / "wanted", "exit", "0"});  // another user
   const auto as_nobody = [&](const std::string& name) {
-    return Fork([&dir, name] {
-      return setuid(kNobody) == 0 ? Exec(dir / name, {name, "hold", "0"}) : 125;
-    }, {.to_stdin = true});
+    return Fork(
+        [&dir, name] {
+          return setuid(kNobody) == 0 ? Exec(dir / name, {name, "hold", "0"}) : 125;
+        },
+        {.to_stdin = true});
   };
   Child unwanted = as_nobody("unwanted");
   End(unwanted);
@@ -365,9 +373,10 @@ TEST_F(FilterTest, FailedExecs) {
 TEST_F(FilterTest, OneThatMatchesNothingProducesNothing) {
   Child gone = Holding();
   End(gone);
-  const std::vector<ProcessFilter> filters{
-      {.pids = {gone.pid()}}, {.trees = {gone.pid()}}, {.uids = {4'000'000'000}},
-      {.comms = {"no-such-comm"}}};
+  const std::vector<ProcessFilter> filters{{.pids = {gone.pid()}},
+                                           {.trees = {gone.pid()}},
+                                           {.uids = {4'000'000'000}},
+                                           {.comms = {"no-such-comm"}}};
   std::vector<std::unique_ptr<Live>> sessions;
   for (const ProcessFilter& filter : filters) {
     sessions.push_back(Live::Open(filter));

@@ -16,7 +16,9 @@ namespace {
 
 using ForkTest = KernelTest;
 
-std::unique_ptr<Live> OpenWithForks() { return Live::Open({.process = {.forks = true}}); }
+std::unique_ptr<Live> OpenWithForks() {
+  return Live::Open({.process = {.forks = true}});
+}
 
 std::uint32_t PrintedPid(Child& child) {
   return static_cast<std::uint32_t>(std::stoul(child.ReadLine()));
@@ -104,8 +106,8 @@ TEST_F(ForkTest, ThreadsGiveNone) {
   std::size_t of_child = 0;
   for (const ProcessEvent& event : live->events()) {
     const auto* const fork = std::get_if<ProcessFork>(&event);
-    of_child += fork != nullptr && (fork->process.id.pid == child.pid() ||
-                                    fork->process.parent.pid == child.pid());
+    of_child += fork != nullptr &&
+                (fork->process.id.pid == child.pid() || fork->process.parent.pid == child.pid());
   }
   EXPECT_EQ(of_child, 1u);  // its own
 }

@@ -18,16 +18,17 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include <masflow/asio.h>
-
 #include "live.h"
 #include "spawn.h"
 #include "truth.h"
+#include <masflow/asio.h>
 
 namespace masflow::kernel_test {
 namespace {
 
-std::uint32_t Self() { return static_cast<std::uint32_t>(getpid()); }
+std::uint32_t Self() {
+  return static_cast<std::uint32_t>(getpid());
+}
 
 constexpr std::size_t kTimes = 200;
 constexpr std::size_t kRecords = 2 * (kTimes + 1);  // of the shell too
@@ -46,9 +47,9 @@ class HostTest : public KernelTest {
   }
 
   static Child Storm() {
-    return Spawn({"/bin/sh", "-c",
-                  "i=0; while [ $i -lt " + std::to_string(kTimes) +
-                      " ]; do /bin/true; i=$((i+1)); done"});
+    return Spawn(
+        {"/bin/sh", "-c",
+         "i=0; while [ $i -lt " + std::to_string(kTimes) + " ]; do /bin/true; i=$((i+1)); done"});
   }
 
   template <class Callback>
@@ -129,8 +130,7 @@ TEST_F(HostTest, AwaitsEventsInACoroutine) {
   Child shell = Storm();
   const auto read = [&]() -> boost::asio::awaitable<void> {
     while (seen.size() < kRecords) {
-      const ProcessEvent event =
-          co_await driver.AsyncNext(*stream_, boost::asio::use_awaitable);
+      const ProcessEvent event = co_await driver.AsyncNext(*stream_, boost::asio::use_awaitable);
       const auto* const exit = std::get_if<ProcessExit>(&event);
       const ProcessId id = std::visit([](const auto& e) { return e.process.id; }, event);
       EXPECT_TRUE(seen.emplace(id, exit != nullptr).second) << "process " << id.pid << " twice";

@@ -20,7 +20,9 @@ using testing::IsEmpty;
 
 using LifecycleTest = KernelTest;
 
-std::uint32_t Self() { return static_cast<std::uint32_t>(getpid()); }
+std::uint32_t Self() {
+  return static_cast<std::uint32_t>(getpid());
+}
 
 // But for the moments at which the hooks of each session ran.
 std::vector<ProcessEvent> WithoutTimes(const std::deque<ProcessEvent>& events) {
@@ -99,9 +101,8 @@ TEST_F(LifecycleTest, AStreamCanBeOpenedAgain) {
     EXPECT_TRUE(absl::IsAlreadyExists(ProcessStream::Open(*session).status()));
     bool seen = false;
     Child child = Spawn(ChildArgv({"exit", "0"}));
-    stream->OnExit([&](const ProcessExitView& exit) {
-      seen = seen || exit.process.id.pid == child.pid();
-    });
+    stream->OnExit(
+        [&](const ProcessExitView& exit) { seen = seen || exit.process.id.pid == child.pid(); });
     const auto end = std::chrono::steady_clock::now() + kDeadline;
     while (!seen && std::chrono::steady_clock::now() < end) {
       session->Drain(16);

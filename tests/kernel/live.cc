@@ -13,7 +13,8 @@ namespace {
 constexpr std::size_t kRecordsPerTurn = 256;
 
 std::chrono::milliseconds Left(std::chrono::steady_clock::time_point end) {
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+  const auto left =
+      std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
   return std::max(left, std::chrono::milliseconds(0));
 }
 
@@ -86,8 +87,8 @@ bool Live::Settle() {
 }
 
 bool AddsUp(const StreamStats& stats) {
-  return stats.produced == stats.delivered + stats.unheard + stats.merged + stats.malformed +
-                               stats.lost_total();
+  return stats.produced ==
+         stats.delivered + stats.unheard + stats.merged + stats.malformed + stats.lost_total();
 }
 
 std::string Describe(const StreamStats& stats) {

@@ -22,9 +22,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <masflow/masflow.h>
-
 #include "bpf/hook_plan.h"
+#include <masflow/masflow.h>
 
 namespace masflow::kernel_test {
 

@@ -90,7 +90,8 @@ TEST_F(RecordTest, ReplaysTheSameLosses) {
     auto live = Live::Open({.process = options, .record_to = path});
     ASSERT_NE(live, nullptr);
     for (int i = 0; i < 3; ++i) {
-      Child shell = Spawn({"/bin/sh", "-c", "i=0; while [ $i -lt 30 ]; do /bin/true; i=$((i+1)); done"});
+      Child shell =
+          Spawn({"/bin/sh", "-c", "i=0; while [ $i -lt 30 ]; do /bin/true; i=$((i+1)); done"});
       shell.Wait();
       live->FallAsleep();
     }

@@ -57,7 +57,9 @@ Child::~Child() {
   }
 }
 
-void Child::Release() { Close(std::exchange(stdin_, -1)); }
+void Child::Release() {
+  Close(std::exchange(stdin_, -1));
+}
 
 std::string Child::ReadLine() {
   std::string line;
@@ -76,7 +78,9 @@ std::string Child::ReadAll() {
   return all;
 }
 
-void Child::Signal(int number) const { kill(pid_, number); }
+void Child::Signal(int number) const {
+  kill(pid_, number);
+}
 
 int Child::Wait() {
   while (!reaped_) {
@@ -110,8 +114,8 @@ Child Spawn(const std::vector<std::string>& argv, Pipes pipes) {
     posix_spawn_file_actions_adddup2(&actions, out.write, STDOUT_FILENO);
   }
   pid_t pid = -1;
-  const int error = posix_spawn(&pid, argv[0].c_str(), &actions, nullptr, Pointers(argv).data(),
-                                environ);
+  const int error =
+      posix_spawn(&pid, argv[0].c_str(), &actions, nullptr, Pointers(argv).data(), environ);
   if (error != 0) {
     ADD_FAILURE() << "cannot run " << argv[0] << ": " << std::strerror(error);
     pid = -1;
@@ -149,7 +153,9 @@ int Exec(const std::string& path, const std::vector<std::string>& argv) {
   return 126;
 }
 
-std::string ChildProgram() { return MASFLOW_TEST_CHILD; }
+std::string ChildProgram() {
+  return MASFLOW_TEST_CHILD;
+}
 
 std::vector<std::string> ChildArgv(std::vector<std::string> args) {
   args.insert(args.begin(), ChildProgram());

@@ -17,11 +17,10 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 
-#include <masflow/asio.h>
-
 #include "live.h"
 #include "spawn.h"
 #include "truth.h"
+#include <masflow/asio.h>
 
 namespace masflow::kernel_test {
 namespace {
@@ -30,12 +29,14 @@ using testing::SizeIs;
 
 constexpr std::size_t kShells = 4;
 
-std::uint32_t Self() { return static_cast<std::uint32_t>(getpid()); }
+std::uint32_t Self() {
+  return static_cast<std::uint32_t>(getpid());
+}
 
 // Each runs /bin/true so many times, one after the other.
 std::vector<Child> StartShells(std::size_t times) {
-  const std::string script = "i=0; while [ $i -lt " + std::to_string(times) +
-                             " ]; do /bin/true; i=$((i+1)); done";
+  const std::string script =
+      "i=0; while [ $i -lt " + std::to_string(times) + " ]; do /bin/true; i=$((i+1)); done";
   std::vector<Child> shells;
   for (std::size_t i = 0; i < kShells; ++i) {
     shells.push_back(Spawn({"/bin/sh", "-c", script}));
@@ -189,7 +190,9 @@ LiveOptions OnePage() {
 }
 
 // An exec and an exit of each shell and of each /bin/true.
-std::size_t RecordsOf(std::size_t times) { return 2 * kShells * (1 + times); }
+std::size_t RecordsOf(std::size_t times) {
+  return 2 * kShells * (1 + times);
+}
 
 TEST_F(StormTest, OnePageAndAReaderThatStalls) {
   auto live = Live::Open(OnePage());

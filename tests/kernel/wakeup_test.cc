@@ -24,7 +24,9 @@ using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-std::uint32_t Self() { return static_cast<std::uint32_t>(getpid()); }
+std::uint32_t Self() {
+  return static_cast<std::uint32_t>(getpid());
+}
 
 // A session that sees what this test starts and nothing else.
 LiveOptions OwnProcesses(microseconds latency) {
@@ -55,8 +57,7 @@ TEST_F(WakeupTest, TheFirstRecordAfterASilenceWakesAtOnce) {
 
 // In poll(2), that is.
 bool Sleeps(std::uint32_t thread) {
-  const std::string stat =
-      ReadFile(ProcFile(Self(), "task/" + std::to_string(thread) + "/stat"));
+  const std::string stat = ReadFile(ProcFile(Self(), "task/" + std::to_string(thread) + "/stat"));
   return stat.substr(stat.rfind(')') + 1).starts_with(" S");
 }
 
@@ -90,7 +91,8 @@ TEST_F(WakeupTest, AFillingRingWakesBeforeTheTimer) {
   options.process.ring_bytes = 32768;
   auto live = Live::Open(options);
   ASSERT_NE(live, nullptr);
-  Child shell = Spawn({"/bin/sh", "-c", "i=0; while [ $i -lt 500 ]; do /bin/true; i=$((i+1)); done"});
+  Child shell =
+      Spawn({"/bin/sh", "-c", "i=0; while [ $i -lt 500 ]; do /bin/true; i=$((i+1)); done"});
   std::atomic<bool> ended = false;
   std::thread waiter([&] {
     shell.Wait();
@@ -135,8 +137,8 @@ TEST_P(LostWakeupTest, EachRecordArrives) {
   constexpr int kRounds = 2500;
   auto live = Live::Open(OwnProcesses(latency));
   ASSERT_NE(live, nullptr);
-  std::atomic<int> wanted = 0;   // rounds that may begin
-  std::atomic<int> seen = 0;     // ends that came
+  std::atomic<int> wanted = 0;  // rounds that may begin
+  std::atomic<int> seen = 0;    // ends that came
   live->stream().OnExec(nullptr);
   live->stream().OnExit([&](const ProcessExitView&) { ++seen; });
   std::atomic<bool> give_up = false;

@@ -108,6 +108,8 @@ class SourceRulesTest(unittest.TestCase):
         self.write("cli/CMakeLists.txt", "add_executable(masflow main.cc)")
         self.write("cli/main.cc", APACHE)
         self.write("cli/other.cc", APACHE)
+        self.write("tests/unit/CMakeLists.txt", 'file(GLOB sources CONFIGURE_DEPENDS "*.cc")\n')
+        self.write("tests/unit/some_test.cc", APACHE)
         self.write("libmasflow/CMakeLists.txt", "src/wire/record.cc")
         self.write("libmasflow/src/wire/record.cc", APACHE)
         self.write("libmasflow/src/core/record.cc", APACHE)

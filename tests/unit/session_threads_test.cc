@@ -321,6 +321,7 @@ volatile sig_atomic_t signals_handled = 0;
 volatile sig_atomic_t handled_by_main = 0;
 
 TEST_F(SessionThreadsTest, Signals_StayWithTheHostsThreads) {
+  signals_handled = 0;
   struct sigaction action = {};
   struct sigaction before = {};
   action.sa_handler = [](int) {

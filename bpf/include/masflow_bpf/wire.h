@@ -24,8 +24,7 @@
 #define MF_ASSERT(cond) _Static_assert(cond, #cond)
 #endif
 #define MF_SIZE(type, bytes) MF_ASSERT(sizeof(struct type) == (bytes))
-#define MF_AT(type, field, offset) \
-  MF_ASSERT(__builtin_offsetof(struct type, field) == (offset))
+#define MF_AT(type, field, offset) MF_ASSERT(__builtin_offsetof(struct type, field) == (offset))
 
 /* mf_header.kind */
 #define MF_KIND_EXEC 1
@@ -62,12 +61,12 @@ MF_SIZE(mf_process, 56);
 MF_AT(mf_process, comm, 40);
 
 /* mf_header.flags of MF_KIND_EXEC */
-#define MF_EXEC_SNAPSHOT 0x1         /* ran before the stream was opened */
-#define MF_EXEC_NO_ARGS 0x2          /* the arguments could not be read */
-#define MF_EXEC_NO_PATH 0x4          /* the executable has no path, or none could be read */
-#define MF_EXEC_PATH_CUT 0x8         /* leading components of the path are missing */
-#define MF_EXEC_PATH_OFF_TREE 0x10   /* not in the file system (memfd): the path is a bare name */
-#define MF_EXEC_UNLINKED 0x20        /* the executable has no name in the file system any more */
+#define MF_EXEC_SNAPSHOT 0x1       /* ran before the stream was opened */
+#define MF_EXEC_NO_ARGS 0x2        /* the arguments could not be read */
+#define MF_EXEC_NO_PATH 0x4        /* the executable has no path, or none could be read */
+#define MF_EXEC_PATH_CUT 0x8       /* leading components of the path are missing */
+#define MF_EXEC_PATH_OFF_TREE 0x10 /* not in the file system (memfd): the path is a bare name */
+#define MF_EXEC_UNLINKED 0x20      /* the executable has no name in the file system any more */
 #define MF_EXEC_FILENAME_CUT 0x40
 
 /*

@@ -6,6 +6,8 @@
 #ifndef MASFLOW_ASIO_H_
 #define MASFLOW_ASIO_H_
 
+#include <cstddef>
+#include <memory>
 #include <utility>  // Boost 1.74's awaitable.hpp uses std::exchange without it
 
 #include <boost/asio/any_io_executor.hpp>
@@ -17,9 +19,6 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/system/error_code.hpp>
-
-#include <cstddef>
-#include <memory>
 
 #include "masflow/next_operation.h"
 #include "masflow/session.h"
@@ -116,19 +115,18 @@ class AsioNextOperation final : public NextOperation<Event> {
   // and dispatched from there to the handler's own, as Asio's operations do: the handler of
   // use_future, if posted, would have Asio start threads.
   void Post(boost::system::error_code error, Event event) {
-    boost::asio::post(work_.get_executor(), [handler = std::move(handler_),
-                                             work = std::move(handler_work_), error,
-                                             event = std::move(event)]() mutable {
-      boost::asio::dispatch(work.get_executor(), [handler = std::move(handler), error,
-                                                  event = std::move(event)]() mutable {
-        std::move(handler)(error, std::move(event));
-      });
-    });
+    boost::asio::post(
+        work_.get_executor(), [handler = std::move(handler_), work = std::move(handler_work_),
+                               error, event = std::move(event)]() mutable {
+          boost::asio::dispatch(work.get_executor(), [handler = std::move(handler), error,
+                                                      event = std::move(event)]() mutable {
+            std::move(handler)(error, std::move(event));
+          });
+        });
     work_.reset();
   }
 
-  using HandlerExecutor =
-      boost::asio::associated_executor_t<Handler, boost::asio::any_io_executor>;
+  using HandlerExecutor = boost::asio::associated_executor_t<Handler, boost::asio::any_io_executor>;
 
   Handler handler_;
   boost::asio::executor_work_guard<boost::asio::any_io_executor> work_;

@@ -34,8 +34,8 @@ using WallTime = std::chrono::time_point<std::chrono::system_clock, std::chrono:
 // A process for its whole life and no other one after it: pids are used again,
 // the pair is not. An exec keeps it, a fork makes a new one.
 struct ProcessId {
-  std::uint32_t pid = 0;                 // in the initial pid namespace
-  std::chrono::nanoseconds start{0};     // since boot, suspend included (CLOCK_BOOTTIME)
+  std::uint32_t pid = 0;              // in the initial pid namespace
+  std::chrono::nanoseconds start{0};  // since boot, suspend included (CLOCK_BOOTTIME)
 
   friend auto operator<=>(const ProcessId&, const ProcessId&) = default;
 };
@@ -44,11 +44,11 @@ struct ProcessId {
 template <class Text>
 struct BasicProcess {
   ProcessId id{};
-  ProcessId parent{};            // the real parent; pid 0 if it is outside of every process (init)
-  std::uint32_t uid = 0;         // real user id, initial user namespace
-  std::uint32_t gid = 0;         // real group id
-  std::uint64_t cgroup_id = 0;   // inode number of the cgroup's directory; see SupportReport
-  Text comm{};                   // the leader's name, at most 15 bytes
+  ProcessId parent{};           // the real parent; pid 0 if it is outside of every process (init)
+  std::uint32_t uid = 0;        // real user id, initial user namespace
+  std::uint32_t gid = 0;        // real group id
+  std::uint64_t cgroup_id = 0;  // inode number of the cgroup's directory; see SupportReport
+  Text comm{};                  // the leader's name, at most 15 bytes
 
   friend bool operator==(const BasicProcess&, const BasicProcess&) = default;
 };
@@ -63,8 +63,8 @@ template <class Text>
 struct BasicProcessExec {
   KernelTime time{};
   BasicProcess<Text> process{};
-  std::uint32_t tid = 0;         // the thread that called exec, by its id before the call
-  std::uint32_t euid = 0;        // effective ids: differ from the real ones after a set-id exec
+  std::uint32_t tid = 0;   // the thread that called exec, by its id before the call
+  std::uint32_t euid = 0;  // effective ids: differ from the real ones after a set-id exec
   std::uint32_t egid = 0;
   // As passed to execve, possibly relative; of a script, the script's. Empty if pre_existing.
   Text filename{};
@@ -92,10 +92,10 @@ struct BasicProcessExit {
   KernelTime time{};
   BasicProcess<Text> process{};
   // Exactly one of the two is there.
-  std::optional<std::uint8_t> exit_code{};   // ended by exit
-  std::optional<std::uint8_t> signal{};      // ended by this signal
+  std::optional<std::uint8_t> exit_code{};  // ended by exit
+  std::optional<std::uint8_t> signal{};     // ended by this signal
   bool core_dumped = false;
-  std::chrono::nanoseconds duration{0};      // since process.id.start, suspend included
+  std::chrono::nanoseconds duration{0};  // since process.id.start, suspend included
 
   friend bool operator==(const BasicProcessExit&, const BasicProcessExit&) = default;
 };
@@ -106,8 +106,8 @@ using ProcessExit = BasicProcessExit<std::string>;
 template <class Text>
 struct BasicProcessFork {
   KernelTime time{};
-  BasicProcess<Text> process{};    // the child; parent is the process that forked
-  std::uint32_t parent_tid = 0;    // the thread that forked
+  BasicProcess<Text> process{};  // the child; parent is the process that forked
+  std::uint32_t parent_tid = 0;  // the thread that forked
 
   friend bool operator==(const BasicProcessFork&, const BasicProcessFork&) = default;
 };
@@ -121,7 +121,7 @@ struct BasicProcessExecFailure {
   KernelTime time{};
   BasicProcess<Text> process{};
   std::uint32_t tid = 0;
-  int error = 0;                      // errno, e.g. ENOENT
+  int error = 0;  // errno, e.g. ENOENT
   // Read from the caller's memory as the call returned; another of its threads
   // can have changed it. Absent if unreadable. At most 511 bytes.
   std::optional<Text> filename{};
@@ -195,7 +195,8 @@ template <>
 struct std::hash<masflow::ProcessId> {
   std::size_t operator()(const masflow::ProcessId& id) const noexcept {
     // Start times of one pid differ by far more than its bits are wide.
-    return std::hash<std::uint64_t>()(static_cast<std::uint64_t>(id.start.count()) * 0x9E3779B97F4A7C15u ^ id.pid);
+    return std::hash<std::uint64_t>()(
+        static_cast<std::uint64_t>(id.start.count()) * 0x9E3779B97F4A7C15u ^ id.pid);
   }
 };
 

@@ -4,15 +4,15 @@
 #ifndef MASFLOW_PROCESS_STREAM_H_
 #define MASFLOW_PROCESS_STREAM_H_
 
-#include <absl/status/status.h>
-#include <absl/status/statusor.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
 
 #include "masflow/events.h"
 #include "masflow/export.h"
@@ -42,9 +42,9 @@ struct ProcessFilter {
 
 struct ProcessOptions {
   ProcessFilter filter{};
-  bool forks = false;          // deliver forks
-  bool failed_execs = false;   // deliver failed execs; see SupportReport for what it costs
-  bool snapshot = false;       // first deliver what already runs (OnExec, pre_existing)
+  bool forks = false;         // deliver forks
+  bool failed_execs = false;  // deliver failed execs; see SupportReport for what it costs
+  bool snapshot = false;      // first deliver what already runs (OnExec, pre_existing)
   // Bytes of argv to capture, at most 16,383. Beyond, args_truncated() says so.
   std::uint32_t args_limit = 4096;
   // Ring between kernel and host: a power of two, at least a page. A record takes

@@ -18,15 +18,15 @@
 #ifndef MASFLOW_SESSION_H_
 #define MASFLOW_SESSION_H_
 
-#include <absl/status/status.h>
-#include <absl/status/statusor.h>
-
 #include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
 #include <variant>
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
 
 #include "masflow/events.h"
 #include "masflow/export.h"

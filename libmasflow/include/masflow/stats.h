@@ -19,8 +19,8 @@ enum class StreamKind : std::uint8_t { kProcess = 0 };
 inline constexpr std::size_t kStreamKinds = 1;
 
 enum class LossReason : std::uint8_t {
-  kRingFull = 0,    // the host drained too slowly, or the ring is smaller than the record
-  kTableFull = 1,   // a table in the kernel had no room (more than 65,536 processes in filter.trees)
+  kRingFull = 0,   // the host drained too slowly, or the ring is smaller than the record
+  kTableFull = 1,  // a table in the kernel had no room (more than 65,536 processes in filter.trees)
   kHookMissed = 2,  // the kernel skipped a program that was already running on that CPU
 };
 inline constexpr std::size_t kLossReasons = 3;
@@ -34,8 +34,8 @@ MASFLOW_EXPORT std::string_view Name(LossReason reason);
 struct Loss {
   StreamKind stream{};
   LossReason reason{};
-  std::uint64_t count = 0;   // since the last report of this stream and reason
-  KernelTime since{};        // lost between these two times
+  std::uint64_t count = 0;  // since the last report of this stream and reason
+  KernelTime since{};       // lost between these two times
   KernelTime until{};
 
   friend bool operator==(const Loss&, const Loss&) = default;

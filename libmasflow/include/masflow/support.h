@@ -20,18 +20,18 @@ struct HookSupport {
   };
 
   StreamKind stream{};
-  std::string hook{};       // what it is for, e.g. "exec failure"
-  std::string mechanism{};  // e.g. "raw_tp sys_exit"; empty: none works
-  std::string limits{};     // what this mechanism does not see or costs; empty: nothing
+  std::string hook{};              // what it is for, e.g. "exec failure"
+  std::string mechanism{};         // e.g. "raw_tp sys_exit"; empty: none works
+  std::string limits{};            // what this mechanism does not see or costs; empty: nothing
   std::vector<Refusal> refused{};  // tried before, best first
 };
 
 struct SupportReport {
-  std::string source{};            // "live kernel", "recording <path>"
-  std::string kernel{};            // release, e.g. "6.1.0-13-amd64"
-  std::string architecture{};      // e.g. "x86_64"
-  std::string cgroup_hierarchy{};  // whose ids events carry: "cgroup v2" or "cgroup v1 memory"
-  std::string cgroup_mount{};      // where its directories are; empty: not mounted here
+  std::string source{};              // "live kernel", "recording <path>"
+  std::string kernel{};              // release, e.g. "6.1.0-13-amd64"
+  std::string architecture{};        // e.g. "x86_64"
+  std::string cgroup_hierarchy{};    // whose ids events carry: "cgroup v2" or "cgroup v1 memory"
+  std::string cgroup_mount{};        // where its directories are; empty: not mounted here
   std::vector<HookSupport> hooks{};  // of the streams opened so far, in that order
 };
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf/environment.h"
 
-#include <bpf/btf.h>
 #include <linux/capability.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -16,6 +15,8 @@
 #include <sstream>
 #include <string_view>
 #include <utility>
+
+#include <bpf/btf.h>
 
 #include "bpf/libbpf_log.h"
 
@@ -36,8 +37,8 @@ absl::Status CheckCapabilities() {
     return absl::OkStatus();  // stands for both
   }
   std::string missing;
-  for (const auto& [capability, name] : {std::pair{CAP_BPF, "CAP_BPF"},
-                                         std::pair{CAP_PERFMON, "CAP_PERFMON"}}) {
+  for (const auto& [capability, name] :
+       {std::pair{CAP_BPF, "CAP_BPF"}, std::pair{CAP_PERFMON, "CAP_PERFMON"}}) {
     if (!HasCapability(data, capability)) {
       missing += missing.empty() ? name : std::string(" and ") + name;
     }
@@ -45,9 +46,9 @@ absl::Status CheckCapabilities() {
   if (missing.empty()) {
     return absl::OkStatus();
   }
-  return absl::PermissionDeniedError(
-      missing + " missing: run as root, or give the program both: "
-      "setcap cap_bpf,cap_perfmon+ep FILE");
+  return absl::PermissionDeniedError(missing +
+                                     " missing: run as root, or give the program both: "
+                                     "setcap cap_bpf,cap_perfmon+ep FILE");
 }
 
 // The controllers that are bound to a v1 hierarchy. Those of version 2 show hierarchy 0;
@@ -101,8 +102,8 @@ std::string FindMount(const std::string& controller) {
     while (fields >> field && field != "-") {
     }
     fields >> type >> device >> options;
-    const bool match = controller.empty() ? type == "cgroup2"
-                                          : type == "cgroup" && HasOption(options, controller);
+    const bool match =
+        controller.empty() ? type == "cgroup2" : type == "cgroup" && HasOption(options, controller);
     if (match) {
       return Unescape(point);
     }
@@ -135,7 +136,9 @@ absl::Status ErrnoStatus(int error, const std::string& what) {
   return absl::ErrnoToStatus(error, what);
 }
 
-void Environment::BtfFree::operator()(btf* data) const { btf__free(data); }
+void Environment::BtfFree::operator()(btf* data) const {
+  btf__free(data);
+}
 
 absl::StatusOr<Environment> Environment::Probe() {
   Environment environment;
@@ -146,7 +149,8 @@ absl::StatusOr<Environment> Environment::Probe() {
   if (access("/sys/kernel/btf/vmlinux", R_OK) != 0) {
     return absl::UnimplementedError(
         "no kernel type information in /sys/kernel/btf/vmlinux: MasFlow needs Linux 5.8 or later "
-        "built with CONFIG_DEBUG_INFO_BTF (every current distribution kernel is), and /sys mounted");
+        "built with CONFIG_DEBUG_INFO_BTF (every current distribution kernel is), and /sys "
+        "mounted");
   }
   if (absl::Status status = CheckCapabilities(); !status.ok()) {
     return status;
@@ -161,7 +165,8 @@ absl::StatusOr<Environment> Environment::Probe() {
 }
 
 int Environment::TracepointArguments(const std::string& name) const {
-  const int id = btf__find_by_name_kind(btf_.get(), ("btf_trace_" + name).c_str(), BTF_KIND_TYPEDEF);
+  const int id =
+      btf__find_by_name_kind(btf_.get(), ("btf_trace_" + name).c_str(), BTF_KIND_TYPEDEF);
   if (id < 0) {
     return 0;
   }

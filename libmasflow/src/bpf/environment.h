@@ -4,12 +4,12 @@
 #ifndef MASFLOW_BPF_ENVIRONMENT_H_
 #define MASFLOW_BPF_ENVIRONMENT_H_
 
-#include <absl/status/status.h>
-#include <absl/status/statusor.h>
-
 #include <cstdint>
 #include <memory>
 #include <string>
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
 
 struct btf;
 

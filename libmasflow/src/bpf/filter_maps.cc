@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf/filter_maps.h"
 
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
-
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -11,6 +8,9 @@
 #include <string>
 #include <unordered_map>
 #include <utility>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 
 #include "bpf/task_iterator.h"
 #include "masflow_bpf/wire.h"

@@ -4,11 +4,11 @@
 #ifndef MASFLOW_BPF_FILTER_MAPS_H_
 #define MASFLOW_BPF_FILTER_MAPS_H_
 
-#include <absl/status/status.h>
-#include <absl/status/statusor.h>
-
 #include <cstdint>
 #include <vector>
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
 
 #include "bpf/environment.h"
 #include "masflow/process_stream.h"

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf/hook_plan.h"
 
-#include <bpf/libbpf.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <string_view>
 #include <utility>
+
+#include <bpf/libbpf.h>
 
 #include "bpf/libbpf_log.h"
 
@@ -42,7 +42,9 @@ absl::Status Explain(const char* step, int error, const LibbpfLog& log) {
 
 }  // namespace
 
-void HookPlan::LinkDestroy::operator()(bpf_link* link) const { bpf_link__destroy(link); }
+void HookPlan::LinkDestroy::operator()(bpf_link* link) const {
+  bpf_link__destroy(link);
+}
 
 HookPlan::HookPlan(StreamKind stream, std::vector<HookPoint> points, const ForcedMechanisms& forced)
     : stream_(stream) {
@@ -119,9 +121,8 @@ absl::Status HookPlan::Refuse(Choice& choice, const absl::Status& why) {
   // A lack of rights or of memory is not a lack of the feature.
   const bool telling = absl::IsPermissionDenied(why) || absl::IsResourceExhausted(why);
   absl::Status status(telling ? why.code() : absl::StatusCode::kUnimplemented, text);
-  why.ForEachPayload([&](absl::string_view url, const absl::Cord& payload) {
-    status.SetPayload(url, payload);
-  });
+  why.ForEachPayload(
+      [&](absl::string_view url, const absl::Cord& payload) { status.SetPayload(url, payload); });
   return status;
 }
 

@@ -6,14 +6,14 @@
 #ifndef MASFLOW_BPF_HOOK_PLAN_H_
 #define MASFLOW_BPF_HOOK_PLAN_H_
 
-#include <absl/status/status.h>
-#include <absl/status/statusor.h>
-
 #include <functional>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
 
 #include "masflow/support.h"
 

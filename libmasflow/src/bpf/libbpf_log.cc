@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf/libbpf_log.h"
 
-#include <absl/strings/cord.h>
-#include <bpf/libbpf.h>
-
 #include <cstdarg>
 #include <cstdio>
 #include <mutex>
 #include <utility>
 
+#include <absl/strings/cord.h>
+#include <bpf/libbpf.h>
+
 namespace masflow::internal {
 namespace {
 
-std::mutex print_mutex;               // guards the three below
+std::mutex print_mutex;  // guards the three below
 int logs_alive = 0;
 libbpf_print_fn_t host_print = nullptr;
 thread_local LibbpfLog* log_of_thread = nullptr;

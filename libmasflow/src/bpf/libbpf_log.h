@@ -2,9 +2,9 @@
 #ifndef MASFLOW_BPF_LIBBPF_LOG_H_
 #define MASFLOW_BPF_LIBBPF_LOG_H_
 
-#include <absl/status/status.h>
-
 #include <string>
+
+#include <absl/status/status.h>
 
 namespace masflow::internal {
 

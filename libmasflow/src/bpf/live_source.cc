@@ -218,10 +218,9 @@ void LiveSource::Watch(Slot& watched, bool on) {
 
 // 0 disarms.
 void LiveSource::SetTimer(nanoseconds delay) const {
-  const itimerspec once{
-      .it_interval = {},
-      .it_value = {.tv_sec = delay / std::chrono::seconds(1),
-                   .tv_nsec = (delay % std::chrono::seconds(1)).count()}};
+  const itimerspec once{.it_interval = {},
+                        .it_value = {.tv_sec = delay / std::chrono::seconds(1),
+                                     .tv_nsec = (delay % std::chrono::seconds(1)).count()}};
   timerfd_settime(timer_.get(), 0, &once, nullptr);
 }
 
@@ -240,7 +239,8 @@ SourceCounters LiveSource::Counters(StreamKind stream) const {
 
 // Wall time may be set, and passes during a suspend, while monotonic time does not.
 void LiveSource::ReadClocks() {
-  const ClockMapping now{.monotonic_ns = Read(CLOCK_MONOTONIC), .realtime_ns = Read(CLOCK_REALTIME)};
+  const ClockMapping now{.monotonic_ns = Read(CLOCK_MONOTONIC),
+                         .realtime_ns = Read(CLOCK_REALTIME)};
   std::lock_guard lock(clock_mutex_);
   if (now.monotonic_ns - clock_.monotonic_ns >= nanoseconds(kClockPeriod).count() ||
       clock_.monotonic_ns == 0) {
@@ -283,8 +283,8 @@ absl::StatusOr<std::shared_ptr<RecordSource>> MakeLiveSource(LiveSourceOptions o
       epoll_ctl(epoll.get(), EPOLL_CTL_ADD, timer.get(), &event) != 0) {
     return ErrnoStatus(errno, "cannot create the descriptors of the session");
   }
-  return std::make_shared<LiveSource>(std::move(options), *std::move(environment),
-                                      std::move(epoll), std::move(timer));
+  return std::make_shared<LiveSource>(std::move(options), *std::move(environment), std::move(epoll),
+                                      std::move(timer));
 }
 
 }  // namespace masflow::internal

@@ -2,10 +2,10 @@
 #ifndef MASFLOW_BPF_LIVE_SOURCE_H_
 #define MASFLOW_BPF_LIVE_SOURCE_H_
 
-#include <absl/status/statusor.h>
-
 #include <chrono>
 #include <memory>
+
+#include <absl/status/statusor.h>
 
 #include "bpf/hook_plan.h"
 #include "core/record_source.h"

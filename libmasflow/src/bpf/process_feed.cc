@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf/process_feed.h"
 
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
-
 #include <cerrno>
 #include <iterator>
 #include <string>
 #include <utility>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 
 #include "bpf/libbpf_log.h"
 #include "bpf/task_iterator.h"
@@ -32,7 +32,8 @@ HookPoint ExitPoint(const Environment& environment) {
           .candidates = {
               {.mechanism = "raw_tp sched_process_exit (group_dead)",
                .programs = {"mf_exit_group"},
-               .unfit = says_group_dead ? "" : "the tracepoint has no argument group_dead (Linux 6.16)"},
+               .unfit =
+                   says_group_dead ? "" : "the tracepoint has no argument group_dead (Linux 6.16)"},
               {.mechanism = "raw_tp sched_process_exit (signal->live)",
                .programs = {"mf_exit_live"},
                .maps = {"ended"}}}};
@@ -52,16 +53,15 @@ HookPoint FailedExecPoint() {
 
 std::vector<HookPoint> Points(const Environment& environment, const ProcessOptions& options,
                               const FilterMaps& filter) {
-  std::vector<HookPoint> points{
-      {.name = "process exec",
-       .candidates = {{.mechanism = "raw_tp sched_process_exec",
-                       .programs = {"mf_exec"},
-                       .maps = {"exec_scratch"}}}},
-      ExitPoint(environment)};
+  std::vector<HookPoint> points{{.name = "process exec",
+                                 .candidates = {{.mechanism = "raw_tp sched_process_exec",
+                                                 .programs = {"mf_exec"},
+                                                 .maps = {"exec_scratch"}}}},
+                                ExitPoint(environment)};
   if (options.forks || filter.by_tree()) {
-    points.push_back({.name = "process fork",
-                      .candidates = {{.mechanism = "raw_tp sched_process_fork",
-                                      .programs = {"mf_fork"}}}});
+    points.push_back(
+        {.name = "process fork",
+         .candidates = {{.mechanism = "raw_tp sched_process_fork", .programs = {"mf_fork"}}}});
   }
   if (options.failed_execs) {
     points.push_back(FailedExecPoint());
@@ -128,8 +128,9 @@ absl::Status ProcessFeed::Start(const Environment& environment, const ForcedMech
   if (filter_.by_tree()) {
     plan_->AlwaysLoad("mf_family");
   }
-  absl::Status status = plan_->LoadAndAttach(
-      [&] { return OpenObject(environment); }, [&](bpf_object* object) { return filter_.Fill(object); });
+  absl::Status status =
+      plan_->LoadAndAttach([&] { return OpenObject(environment); },
+                           [&](bpf_object* object) { return filter_.Fill(object); });
   if (!status.ok()) {
     return status;
   }

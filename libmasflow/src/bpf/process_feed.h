@@ -2,13 +2,13 @@
 #ifndef MASFLOW_BPF_PROCESS_FEED_H_
 #define MASFLOW_BPF_PROCESS_FEED_H_
 
-#include <absl/status/statusor.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <memory>
 #include <vector>
+
+#include <absl/status/statusor.h>
 
 #include "bpf/environment.h"
 #include "bpf/filter_maps.h"

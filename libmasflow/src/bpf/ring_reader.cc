@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf/ring_reader.h"
 
-#include <bpf/libbpf.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
+
+#include <bpf/libbpf.h>
 
 #include "bpf/environment.h"
 
@@ -27,7 +28,8 @@ struct RingReader::Positions {
 
   bool valid() const { return memory != MAP_FAILED; }
   unsigned long At(std::size_t index) const {
-    auto* position = reinterpret_cast<unsigned long*>(static_cast<std::byte*>(memory) + index * page);
+    auto* position =
+        reinterpret_cast<unsigned long*>(static_cast<std::byte*>(memory) + index * page);
     return __atomic_load_n(position, __ATOMIC_ACQUIRE);
   }
 
@@ -50,13 +52,18 @@ absl::StatusOr<std::unique_ptr<RingReader>> RingReader::Create(StreamKind stream
   if (!reader->positions_->valid()) {
     return ErrnoStatus(errno, "cannot map the positions of the ring buffer");
   }
-  reader->reported_at_ = std::chrono::time_point_cast<KernelTime::duration>(KernelTime::clock::now());
+  reader->reported_at_ =
+      std::chrono::time_point_cast<KernelTime::duration>(KernelTime::clock::now());
   return reader;
 }
 
-RingReader::~RingReader() { ring_buffer__free(ring_); }
+RingReader::~RingReader() {
+  ring_buffer__free(ring_);
+}
 
-int RingReader::epoll_fd() const { return ring_buffer__epoll_fd(ring_); }
+int RingReader::epoll_fd() const {
+  return ring_buffer__epoll_fd(ring_);
+}
 
 RingReader::Turn RingReader::Drain(std::size_t max, RecordSink& sink) {
   sink_ = &sink;
@@ -72,13 +79,15 @@ int RingReader::OnSample(void* self, void* data, std::size_t size) {
   auto* reader = static_cast<RingReader*>(self);
   Turn& turn = reader->turn_;
   ++turn.records;
-  turn.verdict = reader->sink_->OnRecord(
-      reader->stream_, RecordBytes(static_cast<const std::byte*>(data), size));
+  turn.verdict = reader->sink_->OnRecord(reader->stream_,
+                                         RecordBytes(static_cast<const std::byte*>(data), size));
   const bool go_on = turn.verdict == RecordSink::Verdict::kContinue && --reader->left_ > 0;
   return go_on ? 0 : -ECANCELED;
 }
 
-bool RingReader::Empty() const { return positions_->At(0) == positions_->At(1); }
+bool RingReader::Empty() const {
+  return positions_->At(0) == positions_->At(1);
+}
 
 void RingReader::WakeAtHighWater() {
   __atomic_store_n(&state_->wake_at, bytes_ / 4, __ATOMIC_RELAXED);

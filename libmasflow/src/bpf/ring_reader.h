@@ -2,12 +2,12 @@
 #ifndef MASFLOW_BPF_RING_READER_H_
 #define MASFLOW_BPF_RING_READER_H_
 
-#include <absl/status/statusor.h>
-
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+
+#include <absl/status/statusor.h>
 
 #include "core/record_source.h"
 #include "masflow_bpf/wire.h"
@@ -32,7 +32,7 @@ class RingReader {
   struct Turn {
     std::size_t records = 0;
     RecordSink::Verdict verdict = RecordSink::Verdict::kContinue;  // of the last record
-    bool emptied = false;  // saw the end of the ring
+    bool emptied = false;                                          // saw the end of the ring
   };
   Turn Drain(std::size_t max, RecordSink& sink);
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf/task_iterator.h"
 
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -18,6 +16,9 @@
 #include <string>
 #include <thread>
 #include <utility>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 
 #include "bpf/environment.h"
 #include "bpf/libbpf_log.h"

@@ -4,11 +4,11 @@
 #ifndef MASFLOW_BPF_TASK_ITERATOR_H_
 #define MASFLOW_BPF_TASK_ITERATOR_H_
 
-#include <absl/status/statusor.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <vector>
+
+#include <absl/status/statusor.h>
 
 #include "masflow_bpf/wire.h"
 

@@ -69,14 +69,28 @@ BasicProcessExecFailure<To> Convert(const BasicProcessExecFailure<From>& from) {
 
 }  // namespace
 
-ProcessExec Own(const ProcessExecView& view) { return Convert<std::string>(view); }
-ProcessExit Own(const ProcessExitView& view) { return Convert<std::string>(view); }
-ProcessFork Own(const ProcessForkView& view) { return Convert<std::string>(view); }
-ProcessExecFailure Own(const ProcessExecFailureView& view) { return Convert<std::string>(view); }
+ProcessExec Own(const ProcessExecView& view) {
+  return Convert<std::string>(view);
+}
+ProcessExit Own(const ProcessExitView& view) {
+  return Convert<std::string>(view);
+}
+ProcessFork Own(const ProcessForkView& view) {
+  return Convert<std::string>(view);
+}
+ProcessExecFailure Own(const ProcessExecFailureView& view) {
+  return Convert<std::string>(view);
+}
 
-ProcessExecView View(const ProcessExec& event) { return Convert<std::string_view>(event); }
-ProcessExitView View(const ProcessExit& event) { return Convert<std::string_view>(event); }
-ProcessForkView View(const ProcessFork& event) { return Convert<std::string_view>(event); }
+ProcessExecView View(const ProcessExec& event) {
+  return Convert<std::string_view>(event);
+}
+ProcessExitView View(const ProcessExit& event) {
+  return Convert<std::string_view>(event);
+}
+ProcessForkView View(const ProcessFork& event) {
+  return Convert<std::string_view>(event);
+}
 ProcessExecFailureView View(const ProcessExecFailure& event) {
   return Convert<std::string_view>(event);
 }

@@ -6,13 +6,13 @@
 #ifndef MASFLOW_CORE_RECORD_SOURCE_H_
 #define MASFLOW_CORE_RECORD_SOURCE_H_
 
-#include <absl/status/status.h>
-
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <variant>
+
+#include <absl/status/status.h>
 
 #include "masflow/process_stream.h"
 #include "masflow/stats.h"

@@ -60,32 +60,50 @@ void Session::Wait() {
 
 DrainHandle::DrainHandle(std::shared_ptr<internal::SessionCore> core) : core_(std::move(core)) {}
 
-int DrainHandle::poll_fd() const { return core_->poll_fd(); }
+int DrainHandle::poll_fd() const {
+  return core_->poll_fd();
+}
 
 DrainResult DrainHandle::Drain(std::size_t max_records) {
   const std::shared_ptr<internal::SessionCore> core = core_;  // a callback may destroy this
   return core->Drain(max_records);
 }
 
-DrainHandle Session::drain_handle() const { return DrainHandle(core_); }
+DrainHandle Session::drain_handle() const {
+  return DrainHandle(core_);
+}
 
-int Session::poll_fd() const { return core_->poll_fd(); }
+int Session::poll_fd() const {
+  return core_->poll_fd();
+}
 
-DrainResult Session::Drain(std::size_t max_records) { return drain_handle().Drain(max_records); }
+DrainResult Session::Drain(std::size_t max_records) {
+  return drain_handle().Drain(max_records);
+}
 
-void Session::Stop() { core_->Stop(); }
+void Session::Stop() {
+  core_->Stop();
+}
 
 void Session::OnLoss(std::function<void(const Loss&)> callback) {
   core_->OnLoss(std::move(callback));
 }
 
-SessionStats Session::stats() const { return core_->stats(); }
+SessionStats Session::stats() const {
+  return core_->stats();
+}
 
-SupportReport Session::support() const { return core_->support(); }
+SupportReport Session::support() const {
+  return core_->support();
+}
 
-WallTime Session::ToWallTime(KernelTime time) const { return core_->ToWallTime(time); }
+WallTime Session::ToWallTime(KernelTime time) const {
+  return core_->ToWallTime(time);
+}
 
-absl::Status Session::status() const { return core_->status(); }
+absl::Status Session::status() const {
+  return core_->status();
+}
 
 }  // namespace v0
 }  // namespace masflow

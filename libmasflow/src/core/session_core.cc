@@ -9,7 +9,9 @@
 namespace masflow::internal {
 namespace {
 
-std::size_t Index(StreamKind kind) { return static_cast<std::size_t>(kind); }
+std::size_t Index(StreamKind kind) {
+  return static_cast<std::size_t>(kind);
+}
 
 }  // namespace
 

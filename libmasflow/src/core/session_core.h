@@ -5,8 +5,6 @@
 #ifndef MASFLOW_CORE_SESSION_CORE_H_
 #define MASFLOW_CORE_SESSION_CORE_H_
 
-#include <absl/status/status.h>
-
 #include <array>
 #include <atomic>
 #include <exception>
@@ -15,6 +13,8 @@
 #include <mutex>
 #include <thread>
 #include <vector>
+
+#include <absl/status/status.h>
 
 #include "core/record_source.h"
 #include "core/stream_sink.h"

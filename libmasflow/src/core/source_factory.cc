@@ -16,7 +16,8 @@ absl::StatusOr<std::shared_ptr<RecordSource>> MakePlainSource(const SessionOptio
   }
   if (const auto* custom = std::get_if<CustomSource>(&options.source)) {
     if (custom->source == nullptr) {
-      return absl::InvalidArgumentError("SessionOptions::source is a CustomSource without a source");
+      return absl::InvalidArgumentError(
+          "SessionOptions::source is a CustomSource without a source");
     }
     return custom->source;
   }

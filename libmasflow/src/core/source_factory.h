@@ -4,9 +4,9 @@
 #ifndef MASFLOW_CORE_SOURCE_FACTORY_H_
 #define MASFLOW_CORE_SOURCE_FACTORY_H_
 
-#include <absl/status/statusor.h>
-
 #include <memory>
+
+#include <absl/status/statusor.h>
 
 #include "core/record_source.h"
 #include "masflow/session.h"

@@ -26,8 +26,9 @@ absl::Status CheckFilter(const ProcessFilter& filter) {
   }
   for (const std::string& comm : filter.comms) {
     if (comm.empty() || comm.size() >= MF_COMM_LEN) {
-      return absl::InvalidArgumentError("ProcessFilter::comms: \"" + comm +
-                                        "\" is not from 1 to 15 bytes long, so no process can have it");
+      return absl::InvalidArgumentError(
+          "ProcessFilter::comms: \"" + comm +
+          "\" is not from 1 to 15 bytes long, so no process can have it");
     }
   }
   return absl::OkStatus();
@@ -90,8 +91,7 @@ void ProcessStream::OnExecFailure(std::function<void(const ProcessExecFailureVie
   core_->SetCallback<ProcessExecFailureView>(std::move(callback));
 }
 
-void ProcessStream::StartNext(
-    std::unique_ptr<internal::NextOperation<ProcessEvent>> operation) {
+void ProcessStream::StartNext(std::unique_ptr<internal::NextOperation<ProcessEvent>> operation) {
   core_->StartNext(std::move(operation));
 }
 

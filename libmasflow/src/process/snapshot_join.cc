@@ -32,9 +32,9 @@ std::size_t SnapshotJoin::Add(const ProcessRecordHead& head, std::span<const std
       superfluous += CaughtUp();
     }
   }
-  const auto place = std::upper_bound(
-      held_.begin(), held_.end(), head.time,
-      [](KernelTime time, const Held& held) { return time < held.head.time; });
+  const auto place =
+      std::upper_bound(held_.begin(), held_.end(), head.time,
+                       [](KernelTime time, const Held& held) { return time < held.head.time; });
   held_.insert(place, Held{head, {record.begin(), record.end()}});
   return superfluous;
 }

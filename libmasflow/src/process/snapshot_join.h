@@ -43,7 +43,7 @@ class SnapshotJoin {
     std::vector<std::byte> record;
   };
 
-  std::deque<Held> held_;   // by time
+  std::deque<Held> held_;  // by time
   KernelTime newest_entry_{};
   bool decided_ = false;
 };

@@ -17,8 +17,8 @@
 
 namespace masflow::internal {
 
-using ProcessRecordView = std::variant<ProcessExecView, ProcessExitView, ProcessForkView,
-                                       ProcessExecFailureView>;
+using ProcessRecordView =
+    std::variant<ProcessExecView, ProcessExitView, ProcessForkView, ProcessExecFailureView>;
 
 // What can be known of a record without decoding it all.
 struct ProcessRecordHead {

@@ -129,7 +129,9 @@ std::atomic<int> g_still_coming;
   EndThread(code);
 }
 
-void* Racer(void*) { MeetAndEnd(2); }
+void* Racer(void*) {
+  MeetAndEnd(2);
+}
 
 int Race(int threads) {
   g_still_coming = threads;
@@ -139,7 +141,9 @@ int Race(int threads) {
   MeetAndEnd(2);
 }
 
-void* Nothing(void*) { return nullptr; }
+void* Nothing(void*) {
+  return nullptr;
+}
 
 int Threads(int count) {
   for (int i = 0; i < count; ++i) {
