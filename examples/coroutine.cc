@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <exception>
 #include <iostream>
+#include <utility>  // Boost 1.74: awaitable.hpp uses std::exchange without it
 #include <variant>
 
 #include <boost/asio/awaitable.hpp>
