@@ -12,9 +12,10 @@
 #include "exec_image.bpf.h"
 #include "filter.bpf.h"
 #include "ring.bpf.h"
+#include "syscall.bpf.h"
 #include "task.bpf.h"
+#include "tree.bpf.h"
 
-#define PF_KTHREAD 0x00200000
 #define SIGNAL_GROUP_EXIT 0x00000004
 #define MF_EEXIST 17
 
@@ -66,11 +67,6 @@ struct {
   __type(key, struct mf_process_key);
   __type(value, u8);
 } ended SEC(".maps");
-
-static __always_inline struct task_struct *current_task(void)
-{
-  return (struct task_struct *)bpf_get_current_task();
-}
 
 /* TP_PROTO(struct task_struct *p, pid_t old_pid, struct linux_binprm *bprm); the new image runs. */
 SEC("raw_tp/sched_process_exec")
@@ -161,17 +157,11 @@ int mf_fork(u64 *ctx)
   u32 ppid = BPF_CORE_READ(parent, tgid);
   u32 pid = BPF_CORE_READ(child, tgid);
   struct mf_fork record = {};
-  u8 one = 1;
 
   if ((u32)BPF_CORE_READ(child, pid) != pid) /* a thread */
     return 0;
-  if (filter_by_tree && bpf_map_lookup_elem(&filter_trees, &ppid) &&
-      bpf_map_update_elem(&filter_trees, &pid, &one, BPF_ANY)) {
-    /* All that this process does will be missed: count the one record that would say so. */
-    __sync_fetch_and_add(&process_state.produced, 1);
-    count_lost(&process_state, MF_LOST_TABLE_FULL);
+  if (filter_by_tree && !follow_fork(ppid, pid, &process_state))
     return 0;
-  }
   if (!emit_forks)
     return 0;
   if ((filter_by_pid && !pid_listed(ppid) && !pid_listed(pid)) || !passes_but_pid(child))
@@ -224,27 +214,6 @@ static __always_inline int report_exec_failed(const char *filename, long error)
   return 0;
 }
 
-/* System call numbers and arguments, and the functions behind them, per architecture. */
-#if defined(__TARGET_ARCH_x86)
-#define NR_EXECVE 59
-#define NR_EXECVEAT 322
-#define TS_COMPAT 0x2
-#define SYSCALL_FUNCTION(name) "__x64_sys_" name
-#define SYSCALL_NR(regs) ((long)BPF_CORE_READ(regs, orig_ax))
-#define SYSCALL_ARG1(regs) ((const char *)BPF_CORE_READ(regs, di))
-#define SYSCALL_ARG2(regs) ((const char *)BPF_CORE_READ(regs, si))
-#define IS_COMPAT(task) (BPF_CORE_READ(task, thread_info.status) & TS_COMPAT)
-#elif defined(__TARGET_ARCH_arm64)
-#define NR_EXECVE 221
-#define NR_EXECVEAT 281
-#define TIF_32BIT 22
-#define SYSCALL_FUNCTION(name) "__arm64_sys_" name
-#define SYSCALL_NR(regs) ((long)BPF_CORE_READ(regs, syscallno))
-#define SYSCALL_ARG1(regs) ((const char *)BPF_CORE_READ(regs, orig_x0))
-#define SYSCALL_ARG2(regs) ((const char *)BPF_CORE_READ(regs, regs[1]))
-#define IS_COMPAT(task) (BPF_CORE_READ(task, thread_info.flags) & (1UL << TIF_32BIT))
-#endif
-
 /* fexit: only the two system calls pay. ctx is {const struct pt_regs *regs, long ret}. */
 SEC("fexit/" SYSCALL_FUNCTION("execve"))
 int mf_execve_fx(u64 *ctx)
@@ -252,7 +221,7 @@ int mf_execve_fx(u64 *ctx)
   struct pt_regs *regs = (struct pt_regs *)ctx[0];
   long ret = ctx[1];
 
-  return ret < 0 ? report_exec_failed(SYSCALL_ARG1(regs), ret) : 0;
+  return ret < 0 ? report_exec_failed((const char *)SYSCALL_ARG1(regs), ret) : 0;
 }
 
 SEC("fexit/" SYSCALL_FUNCTION("execveat"))
@@ -261,7 +230,7 @@ int mf_execveat_fx(u64 *ctx)
   struct pt_regs *regs = (struct pt_regs *)ctx[0];
   long ret = ctx[1];
 
-  return ret < 0 ? report_exec_failed(SYSCALL_ARG2(regs), ret) : 0;
+  return ret < 0 ? report_exec_failed((const char *)SYSCALL_ARG2(regs), ret) : 0;
 }
 
 /* TP_PROTO(struct pt_regs *regs, long ret). Every system call of the machine pays some 20 ns. */
@@ -279,33 +248,8 @@ int mf_execfail_sx(u64 *ctx)
     return 0;
   if (IS_COMPAT(current_task())) /* the numbers mean something else there */
     return 0;
-  return report_exec_failed(nr == NR_EXECVE ? SYSCALL_ARG1(regs) : SYSCALL_ARG2(regs), ret);
-}
-
-static __always_inline bool is_process(struct task_struct *task)
-{
-  return task && BPF_CORE_READ(task, pid) == BPF_CORE_READ(task, tgid) &&
-         !(BPF_CORE_READ(task, flags) & PF_KTHREAD);
-}
-
-static __always_inline bool is_alive(struct task_struct *task)
-{
-  return BPF_CORE_READ(task, signal, live.counter) != 0;
-}
-
-/* Who is whose child: with it the reader finds the descendants that a tree filter starts from. */
-SEC("iter/task")
-int mf_family(struct bpf_iter__task *ctx)
-{
-  struct task_struct *task = ctx->task;
-  struct mf_family_entry entry;
-
-  if (!is_process(task) || !is_alive(task))
-    return 0;
-  entry.pid = BPF_CORE_READ(task, tgid);
-  entry.ppid = BPF_CORE_READ(task, real_parent, tgid);
-  bpf_seq_write(ctx->meta->seq, &entry, sizeof(entry));
-  return 0;
+  return report_exec_failed(
+      (const char *)(nr == NR_EXECVE ? SYSCALL_ARG1(regs) : SYSCALL_ARG2(regs)), ret);
 }
 
 /*

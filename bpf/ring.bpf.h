@@ -34,29 +34,74 @@ static __always_inline bool nudge_reader(void *ring)
   return true;
 }
 
-static __always_inline void send_record(void *ring, struct mf_ring_state *state, void *record,
-                                        u64 size)
+/* With which flags a record is to be sent now. */
+static __always_inline u64 take_wake_up(void *ring, struct mf_ring_state *state)
 {
   volatile u64 *wake_at = &state->wake_at;
   u64 threshold = *wake_at;
-  u64 flags = BPF_RB_NO_WAKEUP;
 
-  if (threshold != MF_WAKE_SENT &&
-      (threshold == 0 || bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) >= threshold)) {
-    *wake_at = MF_WAKE_SENT;
-    flags = BPF_RB_FORCE_WAKEUP;
-  }
-  __sync_fetch_and_add(&state->produced, 1);
-  if (bpf_ringbuf_output(ring, record, size, flags)) {
-    count_lost(state, MF_LOST_RING_FULL);
-    /* The loss must reach a sleeping reader too: a record can be larger than an empty ring. */
-    if (flags == BPF_RB_FORCE_WAKEUP && !nudge_reader(ring))
-      *wake_at = threshold;
-    return;
-  }
+  if (threshold == MF_WAKE_SENT ||
+      (threshold != 0 && bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) < threshold))
+    return BPF_RB_NO_WAKEUP;
+  *wake_at = MF_WAKE_SENT;
+  return BPF_RB_FORCE_WAKEUP;
+}
+
+static __always_inline void note_ring_full(void *ring, struct mf_ring_state *state, u64 flags)
+{
+  volatile u64 *wake_at = &state->wake_at;
+
+  count_lost(state, MF_LOST_RING_FULL);
+  /* The loss must reach a sleeping reader too: a record can be larger than an empty ring. */
+  if (flags == BPF_RB_FORCE_WAKEUP && !nudge_reader(ring))
+    *wake_at = 0;
+}
+
+static __always_inline void note_sent(void *ring, struct mf_ring_state *state, u64 flags)
+{
+  volatile u64 *wake_at = &state->wake_at;
+
   /* The reader went to sleep between our look at wake_at and the commit. */
   if (flags == BPF_RB_NO_WAKEUP && *wake_at == 0 && nudge_reader(ring))
     *wake_at = MF_WAKE_SENT;
+}
+
+static __always_inline void send_record(void *ring, struct mf_ring_state *state, void *record,
+                                        u64 size)
+{
+  u64 flags = take_wake_up(ring, state);
+
+  __sync_fetch_and_add(&state->produced, 1);
+  if (bpf_ringbuf_output(ring, record, size, flags))
+    note_ring_full(ring, state, flags);
+  else
+    note_sent(ring, state, flags);
+}
+
+/* The same in place, for records of fixed size: NULL, or to be filled and passed to submit_record. */
+static __always_inline void *reserve_record(void *ring, struct mf_ring_state *state, u64 size)
+{
+  void *record = bpf_ringbuf_reserve(ring, size, 0);
+
+  __sync_fetch_and_add(&state->produced, 1);
+  if (!record)
+    note_ring_full(ring, state, take_wake_up(ring, state));
+  return record;
+}
+
+static __always_inline void submit_record(void *ring, struct mf_ring_state *state, void *record)
+{
+  u64 flags = take_wake_up(ring, state);
+
+  bpf_ringbuf_submit(record, flags);
+  note_sent(ring, state, flags);
+}
+
+/* The last quarter of a ring is kept from records of which there can be any number. */
+static __always_inline bool room_for_bulk(void *ring)
+{
+  return bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) <
+         bpf_ringbuf_query(ring, BPF_RB_RING_SIZE) / 4 * 3;
 }
 
 #endif /* MASFLOW_RING_BPF_H */

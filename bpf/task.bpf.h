@@ -17,6 +17,17 @@
 const volatile int cgroup_v1_subsys = -1;
 
 #define MF_CGROUP_SUBSYS_MAX 32
+#define PF_KTHREAD 0x00200000
+
+static __always_inline struct task_struct *current_task(void)
+{
+  return (struct task_struct *)bpf_get_current_task();
+}
+
+static __always_inline bool is_kernel_thread(struct task_struct *task)
+{
+  return BPF_CORE_READ(task, flags) & PF_KTHREAD;
+}
 
 static __always_inline struct kernfs_node *task_cgroup_node(struct task_struct *task)
 {

@@ -3,11 +3,13 @@
 
 #include <string>
 
+#include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
 #include "masflow/format.h"
 #include "masflow/process_stream.h"
 #include "masflow/session.h"
+#include "masflow/tcp_stream.h"
 #include "message.h"
 
 namespace masflow_cli {
@@ -17,17 +19,19 @@ int RunDoctor() {
   if (!session.ok()) {
     return SayFailure(session.status());
   }
-  masflow::ProcessOptions everything;
-  everything.forks = true;
-  everything.failed_execs = true;
-  everything.snapshot = true;
-  const auto processes = masflow::ProcessStream::Open(*session, everything);
-  if (!processes.ok()) {
-    return SayFailure(processes.status());
-  }
+  const auto processes = masflow::ProcessStream::Open(
+      *session, {.forks = true, .failed_execs = true, .snapshot = true});
+  const auto tcp =
+      masflow::TcpStream::Open(*session, {.data = masflow::TcpDataMode::kCall, .listeners = true});
   std::string table;
-  AppendText(session->support(), &table);
-  return Print(table);
+  if (processes.ok() || tcp.ok()) {
+    AppendText(session->support(), &table);
+  }
+  int code = Print(table);
+  for (const absl::Status& status : {processes.status(), tcp.status()}) {
+    code = status.ok() ? code : SayFailure(status);
+  }
+  return code;
 }
 
 }  // namespace masflow_cli

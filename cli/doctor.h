@@ -4,7 +4,7 @@
 
 namespace masflow_cli {
 
-// Shows what this kernel lets MasFlow do. Returns the exit code: kOk if process events work.
+// Shows what this kernel lets MasFlow do. Returns the exit code: kOk if all streams work.
 int RunDoctor();
 
 }  // namespace masflow_cli

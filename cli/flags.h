@@ -12,6 +12,7 @@
 
 #include "masflow/process_stream.h"
 #include "masflow/session.h"
+#include "masflow/tcp_stream.h"
 
 namespace masflow_cli {
 
@@ -25,7 +26,10 @@ struct Flags {
   std::optional<std::chrono::nanoseconds> duration{};
   std::string replay{};  // empty: the live kernel
   std::string record{};  // empty: none
+  bool show_processes = true;
+  bool show_tcp = true;
   masflow::ProcessOptions process{};
+  masflow::TcpOptions tcp{};
 };
 
 // INVALID_ARGUMENT with a sentence for the user.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// masflow: the processes of this machine, live on stdout. See docs/command.md.
+// masflow: the processes and TCP connections of this machine, live on stdout. See docs/command.md.
 #include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>

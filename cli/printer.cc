@@ -8,7 +8,9 @@
 #include <string_view>
 
 #include "masflow/events.h"
+#include "masflow/process_stream.h"
 #include "masflow/stats.h"
+#include "masflow/tcp_stream.h"
 
 namespace masflow_cli {
 namespace {
@@ -40,8 +42,17 @@ void Printer::Print(const Event& event, masflow::KernelTime time) {
   out->push_back('\n');
 }
 
-void Printer::Attach(masflow::Session* session, masflow::ProcessStream* processes) {
+void Printer::Attach(masflow::Session* session, Streams* streams) {
   session->OnLoss([this](const masflow::Loss& loss) { Print(loss, loss.until); });
+  if (streams->processes.has_value()) {
+    AttachProcesses(&*streams->processes);
+  }
+  if (streams->tcp.has_value()) {
+    AttachTcp(&*streams->tcp);
+  }
+}
+
+void Printer::AttachProcesses(masflow::ProcessStream* processes) {
   const auto print = [this](const auto& event) { Print(event, event.time); };
   processes->OnExec(print);
   processes->OnExit(print);
@@ -50,6 +61,22 @@ void Printer::Attach(masflow::Session* session, masflow::ProcessStream* processe
   }
   if (flags_.process.failed_execs) {
     processes->OnExecFailure(print);
+  }
+}
+
+void Printer::AttachTcp(masflow::TcpStream* tcp) {
+  const auto print = [this](const auto& event) { Print(event, event.time); };
+  tcp->OnConnect(print);
+  tcp->OnAccept(print);
+  tcp->OnClose(print);
+  if (flags_.tcp.data != masflow::TcpDataMode::kOff) {
+    tcp->OnData(print);
+  }
+  if (flags_.tcp.pre_existing) {
+    tcp->OnOpen(print);
+  }
+  if (flags_.tcp.listeners) {
+    tcp->OnListen(print);
   }
 }
 

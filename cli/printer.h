@@ -6,8 +6,8 @@
 
 #include "flags.h"
 #include "masflow/format.h"
-#include "masflow/process_stream.h"
 #include "masflow/session.h"
+#include "streams.h"
 #include "writer.h"
 
 namespace masflow_cli {
@@ -18,9 +18,11 @@ class Printer {
   Printer(const Flags& flags, const masflow::Session& session, Writer* writer);
 
   // Sets the callbacks for what the flags ask for.
-  void Attach(masflow::Session* session, masflow::ProcessStream* processes);
+  void Attach(masflow::Session* session, Streams* streams);
 
  private:
+  void AttachProcesses(masflow::ProcessStream* processes);
+  void AttachTcp(masflow::TcpStream* tcp);
   template <class Event>
   void Print(const Event& event, masflow::KernelTime time);
 

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <cstddef>
-#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -16,12 +15,12 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "masflow/asio.h"
-#include "masflow/process_stream.h"
 #include "masflow/session.h"
 #include "masflow/stats.h"
 #include "message.h"
 #include "printer.h"
 #include "stop_request.h"
+#include "streams.h"
 #include "totals.h"
 #include "writer.h"
 
@@ -41,11 +40,8 @@ masflow::SessionOptions SessionOptionsOf(const Flags& flags) {
 
 void SayReady(const Flags& flags, Clock::time_point start) {
   const auto taken = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start);
-  std::string text = "ready (process: exec, exit";
-  text += flags.process.forks ? ", fork" : "";
-  text += flags.process.failed_execs ? ", failed exec" : "";
-  text += flags.replay.empty() ? "" : "; from " + flags.replay;
-  Say(text + ") in " + std::to_string(taken.count()) + " ms");
+  Say("ready (" + DescribeStreams(flags) + (flags.replay.empty() ? "" : "; from " + flags.replay) +
+      ") in " + std::to_string(taken.count()) + " ms");
 }
 
 // Makes an io_context that waits for events also wake at the end that `stop` announces, and
@@ -95,16 +91,15 @@ void Follow(const Flags& flags, masflow::Session* session, const StopRequest& st
 // something expects to see it.
 void ShowRest(masflow::Session* session, const StopRequest& stop, Writer* writer) {
   constexpr std::size_t kRecordsPerTurn = 256;
-  const auto stats = [session] { return session->stats()[masflow::StreamKind::kProcess]; };
-  const std::uint64_t due = stats().produced;
+  const masflow::SessionStats due = session->stats();
   bool more = true;
-  while (more && writer->open() && stop.patience_ms() != 0 && Settled(stats()) < due) {
+  while (more && writer->open() && stop.patience_ms() != 0 && !AllSettled(due, session->stats())) {
     more = session->Drain(kRecordsPerTurn).more;
     writer->Flush();
   }
 }
 
-int Finish(const masflow::Session& session, const Writer& writer) {
+int Finish(const Flags& flags, const masflow::Session& session, const Writer& writer) {
   int code = kOk;
   if (writer.state() == Writer::State::kFailed) {
     code = SayWriteError(writer.error());
@@ -113,7 +108,7 @@ int Finish(const masflow::Session& session, const Writer& writer) {
     code = SayFailure(status);
   }
   const bool blocked = writer.state() == Writer::State::kGaveUp;
-  Say(Totals(session.stats()[masflow::StreamKind::kProcess], blocked ? writer.lost_lines() : 0));
+  Say(Totals(session.stats(), flags, blocked ? writer.lost_lines() : 0));
   return code;
 }
 
@@ -125,17 +120,16 @@ int RunEvents(const Flags& flags, Clock::time_point start) {
   if (!session.ok()) {
     return SayFailure(session.status());
   }
-  absl::StatusOr<masflow::ProcessStream> processes =
-      masflow::ProcessStream::Open(*session, flags.process);
-  if (absl::IsInvalidArgument(processes.status())) {
-    return SayUsage(std::string(processes.status().message()));
+  absl::StatusOr<Streams> streams = OpenStreams(flags, &*session);
+  if (absl::IsInvalidArgument(streams.status())) {
+    return SayUsage(std::string(streams.status().message()));
   }
-  if (!processes.ok()) {
-    return SayFailure(processes.status());
+  if (!streams.ok()) {
+    return SayFailure(streams.status());
   }
   Writer writer(STDOUT_FILENO, &stop);
   Printer printer(flags, *session, &writer);
-  printer.Attach(&*session, &*processes);
+  printer.Attach(&*session, &*streams);
   SayReady(flags, start);
   if (flags.duration.has_value()) {
     stop.SetDeadline(Clock::now() + *flags.duration);
@@ -145,7 +139,7 @@ int RunEvents(const Flags& flags, Clock::time_point start) {
     ShowRest(&*session, stop, &writer);
   }
   session->Stop();
-  return Finish(*session, writer);
+  return Finish(flags, *session, writer);
 }
 
 }  // namespace masflow_cli

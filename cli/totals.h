@@ -7,16 +7,20 @@
 #include <cstdint>
 #include <string>
 
+#include "flags.h"
 #include "masflow/stats.h"
 
 namespace masflow_cli {
 
-// Records of which the library has said what became of them.
-std::uint64_t Settled(const masflow::StreamStats& stats);
+// Whether the library has said of all records that `due` counts as produced what became
+// of them, each stream by itself.
+bool AllSettled(const masflow::SessionStats& due, const masflow::SessionStats& now);
 
 // "1234 events, 12 lost (ring full 12), 3 unread"; what is zero is left out, but for the
-// first two. `unwritten`: lines that stdout did not take.
-std::string Totals(const masflow::StreamStats& stats, std::uint64_t unwritten);
+// first two. Of two streams the sum, then each:
+// "1234 events, 0 lost: process 234 events, 0 lost; tcp 1000 events, 0 lost".
+// `unwritten`: lines that stdout did not take.
+std::string Totals(const masflow::SessionStats& stats, const Flags& flags, std::uint64_t unwritten);
 
 }  // namespace masflow_cli
 

@@ -33,22 +33,41 @@ bool IsNumber(std::string_view text, Number* number) {
   return TakeNumber(&text, number) && text.empty();
 }
 
-}  // namespace
-
-absl::Status ParsePids(std::string_view text, std::vector<std::uint32_t>* pids) {
+// Numbers from 1 on, separated by commas, added to *list.
+template <class Number>
+absl::Status ParseList(std::string_view text, std::string_view complaint,
+                       std::vector<Number>* list) {
   while (true) {
     const std::size_t comma = text.find(',');
     const std::string_view item = text.substr(0, comma);
-    std::uint32_t pid = 0;
-    if (!IsNumber(item, &pid) || pid == 0) {
-      return Wrong(item, "is no process id");
+    Number number = 0;
+    if (!IsNumber(item, &number) || number == 0) {
+      return Wrong(item, complaint);
     }
-    pids->push_back(pid);
+    list->push_back(number);
     if (comma == std::string_view::npos) {
       return absl::OkStatus();
     }
     text.remove_prefix(comma + 1);
   }
+}
+
+}  // namespace
+
+absl::Status ParsePids(std::string_view text, std::vector<std::uint32_t>* pids) {
+  return ParseList(text, "is no process id", pids);
+}
+
+absl::Status ParsePorts(std::string_view text, std::vector<std::uint16_t>* ports) {
+  return ParseList(text, "is no port", ports);
+}
+
+absl::Status ParseConnections(std::string_view text, std::uint32_t* connections) {
+  constexpr std::uint32_t kFewest = 64;
+  constexpr std::uint32_t kMost = 4'194'304;
+  return IsNumber(text, connections) && *connections >= kFewest && *connections <= kMost
+             ? absl::OkStatus()
+             : Wrong(text, "is not from 64 to 4194304");
 }
 
 absl::Status ParseUser(std::string_view text, std::uint32_t* uid) {

@@ -17,6 +17,12 @@ namespace masflow_cli {
 // "12" or "12,34,…", added to *pids.
 absl::Status ParsePids(std::string_view text, std::vector<std::uint32_t>* pids);
 
+// The same of ports, 1 to 65535.
+absl::Status ParsePorts(std::string_view text, std::vector<std::uint16_t>* ports);
+
+// What TcpOptions::max_connections takes.
+absl::Status ParseConnections(std::string_view text, std::uint32_t* connections);
+
 // A number or the name of a user of this machine.
 absl::Status ParseUser(std::string_view text, std::uint32_t* uid);
 

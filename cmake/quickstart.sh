@@ -10,8 +10,9 @@ usage: sudo cmake/quickstart.sh run [masflow arguments...]
        sudo cmake/quickstart.sh test [ctest arguments...]
 
 Both install what is missing (apt-get) and build into build/release.
-run   shows this machine's processes for 10 seconds (--duration changes that), and
-      starts two small commands of its own so that there is something to see.
+run   shows this machine's processes and TCP connections for 10 seconds (--duration
+      changes that), and starts three small commands of its own so that there is
+      something to see.
 test  runs all tests, also those on the running kernel.
 TEXT
 }
@@ -73,7 +74,8 @@ install_missing() {
 
 build_packages=(cmake ninja-build g++ clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev
   libabsl-dev libboost-dev)
-test_packages=(libgtest-dev libgmock-dev libbenchmark-dev pkg-config python3)
+test_packages=(libgtest-dev libgmock-dev libbenchmark-dev pkg-config python3 curl iproute2
+  netcat-openbsd)
 with_tests=(-DMASFLOW_BUILD_TESTS -DMASFLOW_BUILD_EXAMPLES -DMASFLOW_BUILD_BENCH)
 
 # build <arguments for cmake --preset> -- <arguments for cmake --build>
@@ -97,9 +99,10 @@ relay() {
     printf '%s\n' "$line" >&2
     if [ -z "$started" ] && [[ $line == "masflow: ready"* ]]; then
       started=yes
-      say "starting 'ls -la /' and 'uname -a' now, so that there is something to see"
+      say "starting 'ls -la /', 'uname -a' and a connect that fails, to have something to see"
       ls -la / >/dev/null
       uname -a >/dev/null
+      bash -c ': </dev/tcp/127.0.0.1/1' 2>/dev/null || true
     fi
   done
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The shortest useful program: every process of this machine, one line an event.
+// The shortest useful program: every process and TCP connection of this machine, one line
+// an event.
 //
 //   sudo ./print_events               live, until Ctrl-C
 //   ./print_events trace.mfr          a recording made by `masflow --record trace.mfr`
@@ -27,6 +28,11 @@ int main(int argc, char** argv) {
     std::cerr << "print_events: " << processes.status().message() << '\n';
     return 1;
   }
+  absl::StatusOr<masflow::TcpStream> tcp = masflow::TcpStream::Open(*session);
+  if (!tcp.ok()) {
+    std::cerr << "print_events: " << tcp.status().message() << '\n';
+    return 1;
+  }
 
   const auto print = [&](const auto& event) {
     std::string line;
@@ -35,6 +41,11 @@ int main(int argc, char** argv) {
   };
   processes->OnExec(print);
   processes->OnExit(print);
+  tcp->OnConnect(print);
+  tcp->OnAccept(print);
+  tcp->OnData(print);
+  tcp->OnClose(print);
+  tcp->OnOpen(print);
   session->OnLoss([](const masflow::Loss& loss) {
     std::cerr << "print_events: lost " << loss.count << " (" << Name(loss.reason) << ")\n";
   });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Any bytes as a recording, replayed with a filter that looks into every record.
+// Any bytes as a recording, replayed with filters that look into every record.
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -14,6 +14,7 @@
 #include "core/unique_fd.h"
 #include "replay/replay_source.h"
 #include "wire/process_record.h"
+#include "wire/tcp_record.h"
 
 namespace {
 
@@ -24,15 +25,20 @@ using masflow::internal::UniqueFd;
 
 class DecodingSink : public RecordSink {
  public:
-  Verdict OnRecord(masflow::StreamKind, RecordBytes record) override {
-    decoder_.Decode(record);
+  Verdict OnRecord(masflow::StreamKind stream, RecordBytes record) override {
+    if (stream == masflow::StreamKind::kTcp) {
+      tcp_.Decode(record);
+    } else {
+      processes_.Decode(record);
+    }
     return Verdict::kContinue;
   }
   void OnLoss(const masflow::Loss&) override {}
   Verdict OnCaughtUp(masflow::StreamKind) override { return Verdict::kContinue; }
 
  private:
-  masflow::internal::ProcessDecoder decoder_;
+  masflow::internal::ProcessDecoder processes_;
+  masflow::internal::TcpDecoder tcp_;
 };
 
 // A process has one file, emptied for each input: making one costs more than all the rest.
@@ -52,12 +58,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!source.ok()) {
     return 0;
   }
-  masflow::ProcessOptions options{.forks = true, .failed_execs = true, .snapshot = true};
+  masflow::ProcessOptions processes{.forks = true, .failed_execs = true, .snapshot = true};
+  masflow::TcpOptions tcp{.listeners = true};
   if (size % 2 == 0) {
-    options.filter.trees = {1};
-    options.filter.comms = {"ls"};
+    processes.filter.trees = {1};
+    processes.filter.comms = {"ls"};
+    tcp.filter = {.process = processes.filter, .addresses = {"10.0.0.0/8"}, .loopback = false};
   }
-  if (!(*source)->Open(options).ok()) {
+  if (!(*source)->Open(processes).ok() || !(*source)->Open(tcp).ok()) {
     std::abort();
   }
   // Each frame takes 8 bytes of input, so this many turns are ample.

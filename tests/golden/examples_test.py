@@ -23,11 +23,18 @@ class Examples(unittest.TestCase):
     def setUpClass(cls):
         folder = tempfile.TemporaryDirectory(prefix="masflow-examples-")
         cls.addClassCleanup(folder.cleanup)
-        cls.recording = os.path.join(folder.name, "ordinary.mfr")
-        subprocess.run([os.environ["MAKE_RECORDING"], "ordinary", cls.recording], check=True)
+        cls.folder = folder.name
+        cls.recording = cls.record("ordinary")
 
-    def stdout(self, name, *args):
-        result = subprocess.run([EXAMPLES / name, *args, self.recording], env=ENVIRONMENT,
+    @classmethod
+    def record(cls, scene):
+        recording = os.path.join(cls.folder, f"{scene}.mfr")
+        subprocess.run([os.environ["MAKE_RECORDING"], scene, recording], check=True)
+        return recording
+
+    def stdout(self, name, *args, recording=None):
+        result = subprocess.run([EXAMPLES / name, *args, recording or self.recording],
+                                env=ENVIRONMENT,
                                 capture_output=True, text=True, timeout=30, check=False)
         self.assertEqual((0, ""), (result.returncode, result.stderr))
         return result.stdout.splitlines()
@@ -36,6 +43,19 @@ class Examples(unittest.TestCase):
         lines = (EXPECTED / "ordinary.txt").read_text(encoding="utf-8").splitlines()
         wanted = [line for line in lines if " PROCESS Exec " in line or " PROCESS Exit " in line]
         self.assertEqual(wanted, self.stdout("print_events"))
+
+    def test_print_events_of_connections(self):
+        lines = (EXPECTED / "talk.txt").read_text(encoding="utf-8").splitlines()
+        self.assertEqual(lines, self.stdout("print_events", recording=self.record("talk")))
+
+    def test_connections(self):
+        self.assertEqual(
+            ["700 sshd <- 10.0.0.9: 1 connection, 48 bytes sent, 36 received",
+             "901 nginx <- 1300 curl at 127.0.0.1: 1 connection, 5000 bytes sent, 100 received",
+             "1300 curl -> 901 nginx at 127.0.0.1:8080: 1 connection, 100 bytes sent, 0 received",
+             "--"],
+            self.stdout("connections", recording=self.record("talk")))
+        self.assertEqual(["--"], self.stdout("connections"))
 
     def test_epoll_loop(self):
         self.assertEqual(["1 3", "1 backup.sh", "1 ls", "1 sudo", "--"],
@@ -60,7 +80,7 @@ class Examples(unittest.TestCase):
             self.assertEqual(0, server.wait(timeout=10))
 
     def test_recording_that_is_none(self):
-        for name, *args in (("print_events",), ("epoll_loop",), ("coroutine", "1"),
+        for name, *args in (("print_events",), ("connections",), ("epoll_loop",), ("coroutine", "1"),
                             ("embed_asio_server", "0")):
             with self.subTest(name):
                 result = subprocess.run([EXAMPLES / name, *args, "/nonexistent.mfr"],

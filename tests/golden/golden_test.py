@@ -13,18 +13,32 @@ import command
 
 EXPECTED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "expected")
 ALL = ("--forks", "--failed", "--snapshot")
-# Scene, lines, and the totals.
+PROCESSES = ("--streams", "process", *ALL)
+TCP = ("--streams", "tcp", "--listeners")
+# Scene, options, lines, and the totals.
 SCENES = (
-    ("ordinary", 12, "12 events, 0 lost"),
-    ("incomplete", 7, "4 events, 126 lost (ring full 123, table full 1, hook missed 2), 1 damaged"),
-    ("hostile", 46, "46 events, 0 lost"),
+    ("ordinary", PROCESSES, 12, "12 events, 0 lost"),
+    ("incomplete", PROCESSES, 7,
+     "4 events, 126 lost (ring full 123, table full 1, hook missed 2), 1 damaged"),
+    ("hostile", PROCESSES, 46, "46 events, 0 lost"),
+    ("tcp", TCP, 25, "24 events, 3 lost (table full 3), 1 damaged"),
+    ("talk", TCP, 9, "9 events, 0 lost"),
+    ("tcp_calls", (*TCP, "--data", "call"), 5, "5 events, 0 lost"),
 )
+READY = {
+    PROCESSES: "process: exec, exit, fork, failed exec",
+    TCP: "tcp: connect, accept, data by interval, close, listen",
+    (*TCP, "--data", "call"): "tcp: connect, accept, data by call, close, listen",
+}
 # Of JSON keys beyond masflow.*: those of OpenTelemetry's conventions that are in use.
 CONVENTIONS = {
     "timestamp", "event.name", "error.type", "process.pid", "process.parent_pid",
     "process.real_user.id", "process.user.id", "process.executable.name",
     "process.executable.path", "process.command_args", "process.exit.code",
+    "source.address", "source.port", "destination.address", "destination.port",
+    "network.transport", "network.type",
 }
+FALSE_IS_TOLD = {"masflow.accepted"}
 INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 JOINERS = {"\u200c", "\u200d"}  # scripts need them
 
@@ -54,16 +68,16 @@ class Golden(unittest.TestCase):
         return lines
 
     def test_text(self):
-        for scene, count, _ in SCENES:
+        for scene, options, count, _ in SCENES:
             with self.subTest(scene):
-                result = command.replay(scene, *ALL)
+                result = command.replay(scene, *options)
                 self.check(f"{scene}.txt", result)
                 self.check_lines(result.stdout, count)
 
     def test_json(self):
-        for scene, count, _ in SCENES:
+        for scene, options, count, _ in SCENES:
             with self.subTest(scene):
-                result = command.replay(scene, "--json", *ALL)
+                result = command.replay(scene, "--json", *options)
                 self.check(f"{scene}.json", result)
                 for line in self.check_lines(result.stdout, count):
                     self.check_object(line)
@@ -76,16 +90,23 @@ class Golden(unittest.TestCase):
         for key, value in pairs:
             self.assertTrue(key in CONVENTIONS or key.startswith("masflow."), key)
             self.assertIsNotNone(value, line)
-            self.assertIsNot(value, False, line)
+            self.assertIsNot(value, key in FALSE_IS_TOLD, line)
 
     def test_totals(self):
-        for scene, _, totals in SCENES:
+        for scene, options, _, totals in SCENES:
             with self.subTest(scene):
-                lines = command.replay(scene, *ALL).stderr.decode().splitlines()
+                lines = command.replay(scene, *options).stderr.decode().splitlines()
                 self.assertEqual(len(lines), 2, lines)
-                self.assertRegex(lines[0], r"^masflow: ready \(process: exec, exit, fork, "
-                                           r"failed exec; from .*\) in \d+ ms$")
+                self.assertRegex(lines[0], r"^masflow: ready \(" + READY[options] +
+                                           r"; from .*\) in \d+ ms$")
                 self.assertEqual(lines[1], f"masflow: {totals}")
+
+    def test_totals_of_both_streams(self):
+        lines = command.replay("ordinary").stderr.decode().splitlines()
+        self.assertRegex(lines[0], r"^masflow: ready \(process: exec, exit; tcp: connect, accept, "
+                                   r"data by interval, close; from .*\) in \d+ ms$")
+        self.assertEqual(lines[1], "masflow: 8 events, 0 lost: process 8 events, 0 lost; "
+                                   "tcp 0 events, 0 lost")
 
     def test_color(self):
         result = command.replay("ordinary", "--color", "always")
@@ -113,6 +134,23 @@ class Golden(unittest.TestCase):
         self.assertEqual(len(self.pids("--uid", "1000")), 12)
         self.assertEqual(self.pids("--tree", "12346")[0], 12346)
 
+    def count(self, *filters):
+        return command.replay("tcp", *TCP, *filters).stdout.count(b" TCP ")
+
+    def test_tcp_filters(self):
+        self.assertEqual(self.count(), 24)
+        self.assertEqual(self.count("--pid", "701"), 3)
+        self.assertEqual(self.count("--comm", "curl", "--remote-port", "443"), 2)
+        self.assertEqual(self.count("--port", "40001,40008"), 4)
+        self.assertEqual(self.count("--local-port", "443"), 0)
+        self.assertEqual(self.count("--no-loopback"), 21)
+        self.assertEqual(self.count("--address", "198.51.100.0/24", "--address", "fd00::1"), 3)
+
+    def test_tcp_events_that_were_not_asked_for(self):
+        names = [json.loads(line)["event.name"] for line in
+                 command.replay("tcp", "--json", "--no-open", "--data=off").stdout.splitlines()]
+        self.assertEqual(set(names), {"tcp.connect", "tcp.accept", "tcp.close", "loss"})
+
     def test_what_was_not_asked_for_is_not_shown(self):
         names = [json.loads(line)["event.name"] + ("!" if "error.type" in json.loads(line) else "")
                  for line in command.replay("ordinary", "--json").stdout.splitlines()]
@@ -128,13 +166,13 @@ class Golden(unittest.TestCase):
         self.assertEqual(os.stat(copy).st_mode & 0o777, 0o600)
 
     def test_cut_recording_shows_what_is_whole(self):
-        whole = command.replay("ordinary", *ALL).stdout.splitlines()
+        whole = command.replay("ordinary", *PROCESSES).stdout.splitlines()
         with open(command.recording("ordinary"), "rb") as file:
             data = file.read()
         cut = command.path("cut.mfr")
         with open(cut, "wb") as file:
             file.write(data[:len(data) * 2 // 3])
-        result = command.run("--replay", cut, *ALL)
+        result = command.run("--replay", cut, *PROCESSES)
         self.assertEqual(result.returncode, 1)
         lines = result.stdout.splitlines()
         self.assertEqual(lines, whole[:len(lines)])

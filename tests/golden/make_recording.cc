@@ -20,9 +20,11 @@
 #include "masflow/process_stream.h"
 #include "masflow/session.h"
 #include "masflow/stats.h"
+#include "masflow/tcp_stream.h"
 #include "masflow/testing/fake_source.h"
+#include "scenes.h"
 
-namespace {
+namespace masflow_golden {
 
 using masflow::KernelTime;
 using masflow::Process;
@@ -32,8 +34,6 @@ using std::chrono::nanoseconds;
 using namespace std::chrono_literals;
 using namespace std::string_literals;
 
-// Twelve hours, 34 minutes and some after the fake machine's boot, then one event each
-// millisecond and some.
 KernelTime NextTime() {
   static KernelTime time{12h + 34min + 56s + 789'012'345ns};
   return time += 1'001'001ns;
@@ -49,6 +49,8 @@ Process MakeProcess(std::uint32_t pid, std::uint32_t parent, std::string comm) {
   process.comm = std::move(comm);
   return process;
 }
+
+namespace {
 
 // `args`: each argument ended by a NUL.
 ProcessExec MakeExec(const Process& process, const std::string& path, std::string args) {
@@ -222,8 +224,9 @@ absl::Status Record(void (*push)(FakeSource*), const std::string& path) {
     return session.status();
   }
   const auto processes = masflow::ProcessStream::Open(*session);
-  if (!processes.ok()) {
-    return processes.status();
+  const auto tcp = masflow::TcpStream::Open(*session);
+  if (!processes.ok() || !tcp.ok()) {
+    return processes.ok() ? tcp.status() : processes.status();
   }
   push(&fake);
   fake.End();
@@ -237,10 +240,10 @@ struct Scene {
   void (*push)(FakeSource*);
 };
 constexpr Scene kScenes[] = {
-    {"ordinary", PushOrdinary},
-    {"incomplete", PushIncomplete},
-    {"hostile", PushHostile},
-    {"many", PushMany},
+    {"ordinary", PushOrdinary}, {"incomplete", PushIncomplete},
+    {"hostile", PushHostile},   {"many", PushMany},
+    {"tcp", PushTcp},           {"tcp_calls", PushTcpCalls},
+    {"talk", PushTalk},
 };
 
 int Main(std::string_view name, const std::string& path) {
@@ -258,13 +261,14 @@ int Main(std::string_view name, const std::string& path) {
 }
 
 }  // namespace
+}  // namespace masflow_golden
 
 int main(int argc, char** argv) {
   try {
     if (argc == 3) {
-      return Main(argv[1], argv[2]);
+      return masflow_golden::Main(argv[1], argv[2]);
     }
-    std::cerr << "usage: make_recording ordinary|incomplete|hostile|many FILE\n";
+    std::cerr << "usage: make_recording SCENE FILE\n";
     return 2;
   } catch (const std::exception& error) {
     std::cerr << "make_recording: " << error.what() << '\n';

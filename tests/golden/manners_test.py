@@ -18,13 +18,21 @@ WRONG_USE = (
     ("--bogus",), ("-x",), ("frob",), ("doctor", "frob"), ("doctor", "--json"), ("--json=1",),
     ("--pid",), ("--pid", "x"), ("--pid", "0"), ("--pid", "1,,2"), ("--pid", "-1"),
     ("--pid", "4294967296"), ("--tree", ""), ("--uid", "no such user"), ("--uid", "4294967295"),
-    ("--comm", ""), ("--comm", "sixteen bytes xx"), ("--cgroup", ""), ("--streams", "tcp"),
+    ("--comm", ""), ("--comm", "sixteen bytes xx"), ("--cgroup", ""), ("--streams", "http"),
     ("--streams", "process,http"), ("--streams", "files"), ("--streams", ""),
     ("--args-limit", "16384"), ("--args-limit", "1G"), ("--args-limit", "-1"),
     ("--ring-bytes", "1000"), ("--ring-bytes", "1"), ("--ring-bytes", "99999999999999999999"),
     ("--ring-bytes", "18014398509481984K"), ("--duration", "0"), ("--duration", "-1s"),
     ("--duration", "3 s"), ("--duration", "1d"), ("--duration", "inf"), ("--duration", "nan"),
     ("--duration", "9999999h"), ("--color", "pink"), ("--record", ""), ("--replay", ""),
+    ("--port", ""), ("--port", "0"), ("--port", "65536"), ("--local-port", "80,"),
+    ("--remote-port", "http"), ("--data", "all"), ("--interval", "9ms"), ("--interval", "61m"),
+    ("--max-connections", "63"), ("--max-connections", "4194305"), ("--max-connections", "x"),
+    ("--data", "call", "--interval", "1s"), ("--data", "off", "--interval", "1s"),
+    ("--streams", "process", "--port", "80"), ("--streams", "process", "--no-open"),
+    ("--streams", "process", "--address", "::1"), ("--listeners", "--streams", "process"),
+    ("--streams", "tcp", "--forks"), ("--failed", "--streams", "tcp"),
+    ("--streams", "tcp", "--snapshot"), ("--streams", "tcp", "--args-limit", "1"),
 )
 
 
@@ -50,6 +58,12 @@ class ExitCodes(unittest.TestCase):
                                               else ["--duration=1ms"]))
                 message = self.check_failure(result, 2)
                 self.assertIn("--help", message)
+
+    def test_wrong_address(self):
+        for address in ("", "localhost", "10.0.0.0/33", "10.0.0.1/8", "::1/129", "1.2.3", "::/x"):
+            with self.subTest(address):
+                result = command.replay("tcp", "--address", address)
+                self.assertIn("--help", self.check_failure(result, 2))
 
     def test_wrong_use_is_escaped(self):
         message = self.check_failure(command.run("--\x1b[31m\n"), 2)
@@ -144,7 +158,8 @@ class Stdout(unittest.TestCase):
         with os.fdopen(reader, "rb") as output:
             self.assertEqual(output.read().count(b"\n"), 20_000)
         self.assertEqual(lines(process.communicate(timeout=30)[1])[-1],
-                         "masflow: 20000 events, 0 lost")
+                         "masflow: 20000 events, 0 lost: process 20000 events, 0 lost; "
+                         "tcp 0 events, 0 lost")
         self.assertEqual(process.returncode, 0)
 
 

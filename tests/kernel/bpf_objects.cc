@@ -8,9 +8,11 @@
 #include <iterator>
 #include <sstream>
 #include <thread>
+#include <vector>
 
 #include <bpf/bpf.h>
 
+#include "core/unique_fd.h"
 #include "live.h"
 #include "truth.h"
 
@@ -71,6 +73,25 @@ bool AllGone(const BpfObjects& objects) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   return true;
+}
+
+std::size_t MapEntries(std::uint32_t pid, const std::string& name) {
+  std::size_t entries = 0;
+  for (const std::uint32_t id : BpfObjectsOf(pid).maps) {
+    const internal::UniqueFd fd(bpf_map_get_fd_by_id(id));
+    bpf_map_info info{};
+    __u32 size = sizeof(info);
+    if (bpf_obj_get_info_by_fd(fd.get(), &info, &size) != 0 ||
+        name.compare(0, sizeof(info.name) - 1, info.name) != 0) {
+      continue;
+    }
+    std::vector<std::byte> key(info.key_size);
+    for (void* before = nullptr; bpf_map_get_next_key(fd.get(), before, key.data()) == 0;
+         before = key.data()) {
+      ++entries;
+    }
+  }
+  return entries;
 }
 
 std::size_t OpenDescriptors() {

@@ -27,6 +27,9 @@ bool AllGone(const BpfObjects& objects);
 // Those that are still there, for a message.
 std::string Remaining(const BpfObjects& objects);
 
+// The entries of a table of its own, found by the table's name (at most 15 bytes of it count).
+std::size_t MapEntries(std::uint32_t pid, const std::string& name);
+
 // Descriptors that this process has open.
 std::size_t OpenDescriptors();
 

@@ -5,9 +5,11 @@ Environment: MASFLOW is the path of the command. Needs root, setpriv, unshare an
 """
 import json
 import os
+import re
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -114,7 +116,8 @@ class Live(unittest.TestCase):
             self.assertRegex(command.messages[-1], r"^masflow: \d+ events?, 0 lost")
 
     def test_json_lines_parse(self):
-        with Command("--json", "--forks", "--failed", "--snapshot") as command:
+        with Command("--streams", "process", "--json", "--forks", "--failed",
+                     "--snapshot") as command:
             command.wait_ready()
             subprocess.run(["sh", "-c", "/bin/true; exec ./no-such-program"], check=False,
                            stderr=subprocess.DEVNULL)
@@ -185,6 +188,77 @@ class Live(unittest.TestCase):
             os.close(reader)
             self.assertEqual(command.end(), 0)
             self.assertEqual(len(command.messages), 1, command.messages)
+
+
+class LiveTcp(unittest.TestCase):
+    def talk(self):
+        """1,024 bytes one way over loopback, closed by the client; the two ports."""
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            client = socket.create_connection(server.getsockname())
+            accepted, (_, port) = server.accept()
+            client.sendall(b"x" * 1024)
+            client.close()
+            with accepted:
+                while accepted.recv(4096):
+                    pass
+            return port, server.getsockname()[1]
+
+    def shown(self, *args):
+        """What is shown of that, and of a connect to where nobody listens any more."""
+        with Command("--streams", "tcp", *args) as command:
+            command.wait_ready()
+            ports = self.talk()
+            with self.assertRaises(ConnectionRefusedError):
+                socket.create_connection(("127.0.0.1", ports[1]))
+            self.assertEqual(command.interrupt(), 0)
+            self.assertIn(" 0 lost", command.messages[-1])
+            mine = re.compile(rf' {os.getpid()} |"process.pid":{os.getpid()},')
+            return ports, [line for line in command.lines() if mine.search(line)]
+
+    def test_both_ends_of_a_connection(self):
+        (source, destination), lines = self.shown()
+        ends = f"127.0.0.1:{source} -> 127.0.0.1:{destination}  "
+        for event in ("Connect .*" + ends + r"in [\d.]+[um]s",
+                      "Accept .*" + ends + "queued ",
+                      "Data .*" + ends + "tx=1024 rx=0 bytes",
+                      "Data .*" + ends + "tx=0 rx=1024 bytes",
+                      "Close .*" + ends + "fin by local, tx=1024 rx=0 bytes in ",
+                      "Close .*" + ends + "fin by remote, tx=0 rx=1024 bytes in ",
+                      f"Connect .* -> 127.0.0.1:{destination}  failed: ECONNREFUSED after "):
+            found = [line for line in lines if re.search("TCP " + event, line)]
+            self.assertEqual(len(found), 1, (event, lines))
+        self.assertEqual(len(lines), 7, lines)
+
+    def test_json_lines_parse(self):
+        (source, destination), lines = self.shown("--json", "--listeners")
+        events = [json.loads(line) for line in lines]
+        self.assertEqual({event["process.pid"] for event in events}, {os.getpid()})
+        self.assertEqual({event["destination.port"] for event in events}, {destination})
+        of_one = [event for event in events if event.get("source.port") == source]
+        self.assertEqual({event["masflow.role"] for event in of_one}, {"client", "server"})
+        self.assertEqual(len({event["masflow.connection_id"] for event in of_one}), 2)
+        self.assertEqual({event["event.name"] for event in events},
+                         {"tcp.listen", "tcp.connect", "tcp.accept", "tcp.data", "tcp.close"})
+
+    def test_data_by_call(self):
+        (source, _), lines = self.shown("--data", "call", "--json")
+        moved = [(event["masflow.tx_bytes"], event["masflow.rx_bytes"])
+                 for event in map(json.loads, lines)
+                 if event["event.name"] == "tcp.data" and event["source.port"] == source]
+        self.assertEqual(sorted(moved), [(0, 1024), (1024, 0)])
+
+    def test_open_before(self):
+        with socket.create_server(("127.0.0.1", 0)) as server, \
+                socket.create_connection(server.getsockname()) as client, server.accept()[0]:
+            with Command("--pid", str(os.getpid()), "--json", "--streams", "tcp") as command:
+                command.wait_ready()
+                client.sendall(b"x" * 10)
+                client.close()
+                self.assertEqual(command.interrupt(), 0)
+                events = [json.loads(line) for line in command.lines()]
+        self.assertEqual(sorted(event["masflow.role"] for event in events
+                                if event["event.name"] == "tcp.open"), ["client", "server"])
+        self.assertTrue(all(event["masflow.pre_existing"] for event in events))
 
 
 class NothingIsLeft(unittest.TestCase):
@@ -267,7 +341,8 @@ class Rights(unittest.TestCase):
 class Doctor(unittest.TestCase):
     def test_tells_each_hook(self):
         result = subprocess.run([MASFLOW, "doctor"], check=True, capture_output=True, text=True)
-        for hook in ("process exec", "process exit", "process fork", "exec failure"):
+        for hook in ("process exec", "process exit", "process fork", "exec failure", "tcp state",
+                     "tcp destroy", "tcp accept", "tcp connect error", "tcp send", "tcp receive"):
             self.assertIn(hook, result.stdout)
 
 

@@ -46,22 +46,25 @@ std::unique_ptr<Live> Live::Open(const LiveOptions& options) {
   return std::unique_ptr<Live>(new Live(*std::move(session), *std::move(stream)));
 }
 
+Driven::Driven(Session session) : session_(std::move(session)) {
+  session_.OnLoss([this](const Loss& loss) { losses_.push_back(loss); });
+}
+
 Live::Live(Session session, ProcessStream stream)
-    : session_(std::move(session)), stream_(std::move(stream)) {
+    : Driven(std::move(session)), stream_(std::move(stream)) {
   const auto keep = [this](const auto& view) { events_.emplace_back(Own(view)); };
   stream_->OnExec(keep);
   stream_->OnExit(keep);
   stream_->OnFork(keep);
   stream_->OnExecFailure(keep);
-  session_.OnLoss([this](const Loss& loss) { losses_.push_back(loss); });
 }
 
-bool Live::Readable(std::chrono::milliseconds timeout) const {
+bool Driven::Readable(std::chrono::milliseconds timeout) const {
   pollfd waited{.fd = session_.poll_fd(), .events = POLLIN, .revents = 0};
   return poll(&waited, 1, static_cast<int>(timeout.count())) == 1;
 }
 
-bool Live::Turn(std::chrono::steady_clock::time_point end) {
+bool Driven::Turn(std::chrono::steady_clock::time_point end) {
   if (!Readable(Left(end))) {
     return false;
   }
@@ -69,7 +72,7 @@ bool Live::Turn(std::chrono::steady_clock::time_point end) {
   return true;
 }
 
-void Live::FallAsleep() {
+void Driven::FallAsleep() {
   // A turn that finds nothing sets no timer.
   const auto end = std::chrono::steady_clock::now() + kDeadline;
   for (DrainResult result{.more = true}; result.records > 0 || result.more;) {
@@ -81,9 +84,9 @@ void Live::FallAsleep() {
   }
 }
 
-bool Live::Settle() {
+bool Driven::Settle(StreamKind stream) {
   // Read while events still come, the counts may be those of different moments.
-  return Until([this] { return AddsUp(stats()); });
+  return Until([&] { return AddsUp(session_.stats()[stream]); });
 }
 
 bool AddsUp(const StreamStats& stats) {

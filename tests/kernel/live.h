@@ -46,21 +46,10 @@ struct LiveOptions {
 
 absl::StatusOr<Session> CreateSession(const LiveOptions& options);
 
-class Live {
+// What all live sessions have in common, whatever streams they open.
+class Driven {
  public:
-  // Null after a failure, which is reported.
-  static std::unique_ptr<Live> Open(const LiveOptions& options = {});
-  // With this filter.
-  static std::unique_ptr<Live> Open(ProcessFilter filter) {
-    return Open({.process = {.filter = std::move(filter)}});
-  }
-
   Session& session() { return session_; }
-  ProcessStream& stream() { return *stream_; }
-  StreamStats stats() const { return session_.stats()[StreamKind::kProcess]; }
-
-  // All that came so far. The events stay where they are.
-  const std::deque<ProcessEvent>& events() const { return events_; }
   const std::vector<Loss>& losses() const { return losses_; }
 
   // Poll and Drain until `done`; false if the deadline came first.
@@ -80,6 +69,39 @@ class Live {
 
   // Whether poll_fd() gets readable in this time.
   bool Readable(std::chrono::milliseconds timeout) const;
+
+ protected:
+  explicit Driven(Session session);
+  Driven(const Driven&) = delete;
+  ~Driven() = default;
+
+  // Drives until all that was produced has been delivered or counted as lost; whether the
+  // counts agree.
+  bool Settle(StreamKind stream);
+
+  Session session_;
+
+ private:
+  bool Turn(std::chrono::steady_clock::time_point end);
+
+  std::vector<Loss> losses_;
+};
+
+class Live : public Driven {
+ public:
+  // Null after a failure, which is reported.
+  static std::unique_ptr<Live> Open(const LiveOptions& options = {});
+  // With this filter.
+  static std::unique_ptr<Live> Open(ProcessFilter filter) {
+    return Open({.process = {.filter = std::move(filter)}});
+  }
+
+  ProcessStream& stream() { return *stream_; }
+  StreamStats stats() const { return session_.stats()[StreamKind::kProcess]; }
+  bool Settle() { return Driven::Settle(StreamKind::kProcess); }
+
+  // All that came so far. The events stay where they are.
+  const std::deque<ProcessEvent>& events() const { return events_; }
 
   // The events of this kind and process, in order.
   template <class Event>
@@ -106,18 +128,11 @@ class Live {
     return Of<Event>(pid)[count - 1];
   }
 
-  // Drives until all that was produced has been delivered or counted as lost; whether the
-  // counts agree.
-  bool Settle();
-
  private:
   Live(Session session, ProcessStream stream);
-  bool Turn(std::chrono::steady_clock::time_point end);
 
-  Session session_;
   std::optional<ProcessStream> stream_;
   std::deque<ProcessEvent> events_;
-  std::vector<Loss> losses_;
 };
 
 // produced == delivered + unheard + merged + malformed + lost_total().

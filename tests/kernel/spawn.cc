@@ -57,6 +57,12 @@ Child::~Child() {
   }
 }
 
+void Child::Send(std::string_view text) const {
+  if (write(stdin_, text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
+    ADD_FAILURE() << "write: " << std::strerror(errno);
+  }
+}
+
 void Child::Release() {
   Close(std::exchange(stdin_, -1));
 }

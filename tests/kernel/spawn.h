@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace masflow::kernel_test {
@@ -21,9 +22,10 @@ class Child {
 
   std::uint32_t pid() const { return static_cast<std::uint32_t>(pid_); }
 
-  // Ends its stdin. Only with Pipes::stdin.
+  // Writes to its stdin, or ends it. Only with Pipes::to_stdin.
+  void Send(std::string_view text) const;
   void Release();
-  // Waits for a line, or for all, of its stdout. Only with Pipes::stdout.
+  // Waits for a line, or for all, of its stdout. Only with Pipes::from_stdout.
   std::string ReadLine();
   std::string ReadAll();
 

@@ -13,6 +13,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "asio_testing.h"
@@ -248,6 +249,68 @@ TEST_F(AsioDriverTest, Exception_WithTheDriverGone_RunReturns) {
   });
   fake_.Push(TestExec(1));
   Drive();
+  EXPECT_THROW(RunToEnd(), std::runtime_error);
+  EXPECT_TRUE(RunToEnd());
+}
+
+TEST_F(AsioDriverTest, OnEnd_CalledOnceAfterTheLastEvent) {
+  CollectExecs();
+  Drive(2);
+  std::vector<std::size_t> seen;
+  driver_->OnEnd([&] { seen.push_back(pids_.size()); });
+  PushExecs(fake_, 1, 5);
+  Poll();
+  EXPECT_THAT(seen, ::testing::IsEmpty()) << "it goes on";
+  PushExecs(fake_, 6, 7);
+  fake_.End();
+  EXPECT_TRUE(RunToEnd());
+  Poll();
+  EXPECT_THAT(seen, ::testing::ElementsAre(7));
+}
+
+TEST_F(AsioDriverTest, OnEnd_AfterStopOnAnotherThread_RunsOnTheContext) {
+  Drive();
+  std::thread::id on;
+  driver_->OnEnd([&] { on = std::this_thread::get_id(); });
+  std::thread([this] { session_->Stop(); }).join();
+  EXPECT_EQ(on, std::thread::id());
+  EXPECT_TRUE(RunToEnd());
+  EXPECT_EQ(on, std::this_thread::get_id());
+}
+
+TEST_F(AsioDriverTest, OnEnd_SetAfterTheEnd_IsCalled) {
+  Drive();
+  session_->Stop();
+  EXPECT_TRUE(RunToEnd());
+  int calls = 0;
+  driver_->OnEnd([&] { ++calls; });
+  EXPECT_EQ(calls, 0) << "nothing runs outside of the context";
+  EXPECT_TRUE(RunToEnd());
+  EXPECT_EQ(calls, 1);
+}
+
+TEST_F(AsioDriverTest, OnEnd_ReplacedOrDriverGone_IsNotCalled) {
+  int calls = 0;
+  Drive();
+  driver_->OnEnd([&] { ++calls; });
+  driver_->OnEnd(nullptr);
+  session_->Stop();
+  EXPECT_TRUE(RunToEnd());
+  driver_->OnEnd([&] { ++calls; });
+  driver_.reset();
+  EXPECT_TRUE(RunToEnd());
+  EXPECT_EQ(calls, 0);
+}
+
+TEST_F(AsioDriverTest, OnEnd_MayDestroyAllAndThrow) {
+  Drive();
+  driver_->OnEnd([this] {
+    processes_.reset();
+    session_.reset();
+    driver_.reset();
+    throw std::runtime_error("ended");
+  });
+  fake_.End();
   EXPECT_THROW(RunToEnd(), std::runtime_error);
   EXPECT_TRUE(RunToEnd());
 }

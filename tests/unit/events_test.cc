@@ -72,16 +72,6 @@ class EventsTest : public ::testing::Test {
   }
 };
 
-template <class A, class B, std::size_t... I>
-void ForEachPair(const A& a, const B& b, std::index_sequence<I...>, const auto& check) {
-  (check(I, std::get<I>(a), std::get<I>(b)), ...);
-}
-
-template <class A, class B>
-void ForEachPair(const A& a, const B& b, const auto& check) {
-  ForEachPair(a, b, std::make_index_sequence<std::tuple_size_v<A>>(), check);
-}
-
 using AllEvents = ::testing::Types<ProcessExec, ProcessExit, ProcessFork, ProcessExecFailure>;
 TYPED_TEST_SUITE(EventsTest, AllEvents);
 

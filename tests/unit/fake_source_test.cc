@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "replay_testing.h"
+#include "tcp_testing.h"
 #include "wire/process_encode.h"
 #include "wire/process_record.h"
 
@@ -154,6 +155,20 @@ TEST_F(FakeSourceTest, HandsOutInOrderAndThenSaysCaughtUp) {
                                 EncodeRecord(TestExit(1))}));
   EXPECT_EQ(sink_.log.back().what, What::kCaughtUp);
   EXPECT_EQ(source_.Counters(kProcess).produced, 3u);
+}
+
+TEST_F(FakeSourceTest, TcpEventsAreOfTheirOwnStream) {
+  ASSERT_TRUE(source_.Open(TcpOptions{}).ok());
+  fake_.Push(TestExec(1));
+  for (const TcpEvent& event : OneOfEachTcpEvent()) {
+    std::visit([this](const auto& e) { fake_.Push(e); }, event);
+  }
+  EXPECT_EQ(source_.Drain(10, sink_).records, 6u);
+  EXPECT_EQ(sink_.records(), OneOfEachTcpRecord());
+  EXPECT_EQ(sink_.log.front().stream, StreamKind::kTcp);
+  EXPECT_EQ(sink_.log.back().what, What::kCaughtUp);
+  EXPECT_EQ(source_.Counters(StreamKind::kTcp).produced, 6u);
+  EXPECT_EQ(source_.Counters(kProcess).produced, 0u) << "not open yet";
 }
 
 TEST_F(FakeSourceTest, SaysCaughtUpOnceAfterOpenAlsoWithoutARecord) {

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// The filter of a replay on process records; for TCP see tcp_filter_test.cc.
 #include "replay/record_filter.h"
 
 #include <gtest/gtest.h>
@@ -15,9 +17,13 @@ ProcessOptions With(ProcessFilter filter) {
   return options;
 }
 
+std::unique_ptr<RecordFilter> Filter(const ProcessOptions& options) {
+  return *MakeRecordFilter(options);
+}
+
 template <class Event>
-bool Passes(RecordFilter& filter, const Event& event) {
-  return filter.Passes(EncodeRecord(event));
+bool Passes(const std::unique_ptr<RecordFilter>& filter, const Event& event) {
+  return filter->Passes(EncodeRecord(event));
 }
 
 ProcessExec Running(std::uint32_t pid, std::uint32_t ppid) {
@@ -31,7 +37,7 @@ ProcessExecFailure Failure(std::uint32_t pid, std::uint32_t ppid = 1) {
 }
 
 TEST(RecordFilter, EmptyLetsAllPass) {
-  RecordFilter filter(kAllProcesses);
+  const auto filter = Filter(kAllProcesses);
   EXPECT_TRUE(Passes(filter, TestExec(5)));
   EXPECT_TRUE(Passes(filter, TestExit(5)));
   EXPECT_TRUE(Passes(filter, TestFork(5)));
@@ -40,7 +46,7 @@ TEST(RecordFilter, EmptyLetsAllPass) {
 }
 
 TEST(RecordFilter, WhatWasNotAskedForIsDropped) {
-  RecordFilter filter(ProcessOptions{});
+  const auto filter = Filter(ProcessOptions{});
   EXPECT_TRUE(Passes(filter, TestExec(5)));
   EXPECT_TRUE(Passes(filter, TestExit(5)));
   EXPECT_FALSE(Passes(filter, TestFork(5)));
@@ -49,7 +55,7 @@ TEST(RecordFilter, WhatWasNotAskedForIsDropped) {
 }
 
 TEST(RecordFilter, Pids) {
-  RecordFilter filter(With({.pids = {5, 6}}));
+  const auto filter = Filter(With({.pids = {5, 6}}));
   EXPECT_TRUE(Passes(filter, TestExec(5)));
   EXPECT_TRUE(Passes(filter, TestExit(6)));
   EXPECT_TRUE(Passes(filter, Failure(6)));
@@ -59,14 +65,14 @@ TEST(RecordFilter, Pids) {
 }
 
 TEST(RecordFilter, AForkIsOfBothProcesses) {
-  RecordFilter filter(With({.pids = {5}}));
+  const auto filter = Filter(With({.pids = {5}}));
   EXPECT_TRUE(Passes(filter, TestFork(5, 1)));
   EXPECT_TRUE(Passes(filter, TestFork(9, 5)));
   EXPECT_FALSE(Passes(filter, TestFork(9, 8)));
 }
 
 TEST(RecordFilter, UidsAndComms) {
-  RecordFilter filter(With({.uids = {7, 1000}, .comms = {"ls", "cat"}}));
+  const auto filter = Filter(With({.uids = {7, 1000}, .comms = {"ls", "cat"}}));
   ProcessExec e = TestExec(5);
   EXPECT_TRUE(Passes(filter, e));
   e.process.comm = "lsx";
@@ -79,24 +85,24 @@ TEST(RecordFilter, UidsAndComms) {
 
 TEST(RecordFilter, ACommOf15BytesFillsTheField) {
   const std::string comm(15, 'c');
-  RecordFilter filter(With({.comms = {comm}}));
+  const auto filter = Filter(With({.comms = {comm}}));
   ProcessExec e = TestExec(5);
   e.process.comm = comm;
   Bytes bytes = EncodeRecord(e);
-  EXPECT_TRUE(filter.Passes(bytes));
+  EXPECT_TRUE(filter->Passes(bytes));
   bytes[sizeof(mf_header) + offsetof(mf_process, comm) + 15] = std::byte{'c'};  // damaged: no NUL
-  EXPECT_FALSE(filter.Passes(bytes));
+  EXPECT_FALSE(filter->Passes(bytes));
 }
 
 TEST(RecordFilter, KindsAreJoinedByAnd) {
-  RecordFilter filter(With({.pids = {5}, .uids = {0}}));
+  const auto filter = Filter(With({.pids = {5}, .uids = {0}}));
   EXPECT_FALSE(Passes(filter, TestExec(5)));
 }
 
 TEST(RecordFilter, TreesFollowForksAlsoIfForksAreNotWanted) {
   ProcessOptions options = With({.trees = {5}});
   options.forks = false;
-  RecordFilter filter(options);
+  const auto filter = Filter(options);
   EXPECT_FALSE(Passes(filter, TestFork(6, 5)));
   EXPECT_FALSE(Passes(filter, TestFork(7, 6)));
   EXPECT_TRUE(Passes(filter, TestExec(7, 1)));  // its parent has gone
@@ -106,7 +112,7 @@ TEST(RecordFilter, TreesFollowForksAlsoIfForksAreNotWanted) {
 }
 
 TEST(RecordFilter, TreesFollowParentsWhereForksWereNotRecorded) {
-  RecordFilter filter(With({.trees = {5}}));
+  const auto filter = Filter(With({.trees = {5}}));
   EXPECT_TRUE(Passes(filter, TestExec(6, 5)));
   EXPECT_TRUE(Passes(filter, TestExec(7, 6)));
   EXPECT_TRUE(Passes(filter, TestExit(8, 7)));
@@ -117,16 +123,18 @@ TEST(RecordFilter, TreesFollowParentsWhereForksWereNotRecorded) {
 }
 
 TEST(RecordFilter, TheRootItselfPassesAndItsPidEndsWithIt) {
-  RecordFilter filter(With({.trees = {5}}));
+  const auto filter = Filter(With({.trees = {5}}));
   EXPECT_TRUE(Passes(filter, TestExec(5)));
   EXPECT_TRUE(Passes(filter, TestFork(6, 5)));
   EXPECT_TRUE(Passes(filter, TestExit(5)));
-  EXPECT_FALSE(Passes(filter, TestExec(5)));  // another process of this pid
+  ProcessExec other = TestExec(5);
+  other.process.id.start += std::chrono::seconds(1);
+  EXPECT_FALSE(Passes(filter, other));
   EXPECT_TRUE(Passes(filter, TestExec(6, 1)));
 }
 
 TEST(RecordFilter, APidUsedAgainIsNotOfTheTree) {
-  RecordFilter filter(With({.trees = {5}}));
+  const auto filter = Filter(With({.trees = {5}}));
   EXPECT_TRUE(Passes(filter, TestFork(6, 5)));
   ProcessExec other = TestExec(6, 1);  // the exit of the first was lost
   other.process.id.start += std::chrono::seconds(1);
@@ -134,20 +142,20 @@ TEST(RecordFilter, APidUsedAgainIsNotOfTheTree) {
 }
 
 TEST(RecordFilter, PidsAndTreesAreOneList) {
-  RecordFilter filter(With({.pids = {9}, .trees = {5}}));
+  const auto filter = Filter(With({.pids = {9}, .trees = {5}}));
   EXPECT_TRUE(Passes(filter, TestExec(9)));
   EXPECT_TRUE(Passes(filter, TestExec(6, 5)));
   EXPECT_FALSE(Passes(filter, TestExec(10, 9)));
 }
 
 TEST(RecordFilter, SnapshotJoinsWhateverItsOrder) {
-  RecordFilter filter(With({.trees = {50}}));
-  ASSERT_TRUE(filter.follows_trees());
+  const auto filter = Filter(With({.trees = {50}}));
+  ASSERT_TRUE(filter->processes().follows_trees());
   for (const auto& e : {Running(10, 60), Running(11, 99), Running(60, 50), Running(50, 1)}) {
-    filter.NoteRunning(EncodeRecord(e));
+    filter->processes().NoteRunning(EncodeRecord(e));
   }
-  filter.NoteRunning(EncodeRecord(TestExec(70, 50)));  // not of the snapshot
-  filter.JoinRunning();
+  filter->processes().NoteRunning(EncodeRecord(TestExec(70, 50)));  // not of the snapshot
+  filter->processes().JoinRunning();
   EXPECT_TRUE(Passes(filter, Running(10, 60)));
   EXPECT_FALSE(Passes(filter, Running(11, 99)));
   EXPECT_TRUE(Passes(filter, Running(50, 1)));
@@ -156,22 +164,42 @@ TEST(RecordFilter, SnapshotJoinsWhateverItsOrder) {
 }
 
 TEST(RecordFilter, ARingOfParentsEnds) {
-  RecordFilter filter(With({.trees = {50}}));
+  const auto filter = Filter(With({.trees = {50}}));
   for (const auto& e : {Running(10, 11), Running(11, 10), Running(10, 50), Running(50, 50)}) {
-    filter.NoteRunning(EncodeRecord(e));
+    filter->processes().NoteRunning(EncodeRecord(e));
   }
-  filter.JoinRunning();
+  filter->processes().JoinRunning();
   EXPECT_TRUE(Passes(filter, TestExec(11, 1)));
 }
 
+// A stream whose records come later than those of the process stream still knows it then.
+TEST(RecordFilter, AProcessThatHasEndedStaysInItsTree) {
+  const auto filter = Filter(With({.trees = {5}}));
+  EXPECT_TRUE(Passes(filter, TestFork(6, 5)));
+  EXPECT_TRUE(Passes(filter, TestExit(6, 5)));
+  EXPECT_TRUE(Passes(filter, TestExit(5)));
+  EXPECT_TRUE(Passes(filter, TestExec(6, 1)));
+  EXPECT_TRUE(Passes(filter, TestExec(5)));
+}
+
+// ... but not for good, so that a long recording takes no more and more memory.
+TEST(RecordFilter, AProcessThatHasEndedIsForgottenAfterManyOthers) {
+  const auto filter = Filter(With({.trees = {5}}));
+  for (std::uint32_t pid = 100; pid <= 100 + (1 << 16); ++pid) {
+    Passes(filter, TestExit(pid, 5));
+  }
+  EXPECT_FALSE(Passes(filter, TestExec(100, 1)));
+  EXPECT_TRUE(Passes(filter, TestExec(101, 1)));
+}
+
 TEST(RecordFilter, WhatCannotBeJudgedPasses) {
-  RecordFilter filter(With({.pids = {5}}));
-  EXPECT_TRUE(filter.Passes({}));
+  const auto filter = Filter(With({.pids = {5}}));
+  EXPECT_TRUE(filter->Passes({}));
   Bytes bytes = EncodeRecord(TestExec(6));
-  EXPECT_FALSE(filter.Passes(bytes));
-  EXPECT_TRUE(filter.Passes(RecordBytes(bytes).first(79)));
+  EXPECT_FALSE(filter->Passes(bytes));
+  EXPECT_TRUE(filter->Passes(RecordBytes(bytes).first(79)));
   bytes[0] = std::byte{99};  // kind
-  EXPECT_TRUE(filter.Passes(bytes));
+  EXPECT_TRUE(filter->Passes(bytes));
 }
 
 }  // namespace

@@ -8,7 +8,6 @@
 
 #include <gtest/gtest.h>
 
-#include "replay/recording_writer.h"
 #include "replay_testing.h"
 #include "wire/process_encode.h"
 
@@ -20,23 +19,8 @@ using What = Delivery::What;
 
 constexpr StreamKind kProcess = StreamKind::kProcess;
 
-// A recording by hand, whole.
-std::string Write(const std::function<void(RecordingWriter&)>& write) {
-  const UniqueFd file = MemFile("");
-  RecordingWriter writer(UniqueFd(dup(file.get())), "r.mfr");
-  writer.AddHeader(TestReport(), {.monotonic_ns = 1, .realtime_ns = 1001});
-  write(writer);
-  writer.AddEnd();
-  writer.Flush();
-  struct stat size {};
-  EXPECT_EQ(fstat(file.get(), &size), 0);
-  std::string bytes(static_cast<std::size_t>(size.st_size), '\0');
-  EXPECT_EQ(pread(file.get(), bytes.data(), bytes.size(), 0), size.st_size);
-  return bytes;
-}
-
 std::string Execs(std::uint32_t count) {
-  return Write([&](RecordingWriter& writer) {
+  return WriteRecording([&](RecordingWriter& writer) {
     for (std::uint32_t pid = 1; pid <= count; ++pid) {
       writer.AddRecord(kProcess, EncodeRecord(TestExec(pid)));
     }
@@ -145,7 +129,7 @@ TEST(ReplaySource, StopEndsTheTurn) {
 }
 
 TEST(ReplaySource, CaughtUpStandsWhereItStood) {
-  const auto source = Source(Write([](RecordingWriter& writer) {
+  const auto source = Source(WriteRecording([](RecordingWriter& writer) {
     writer.AddRecord(kProcess, EncodeRecord(TestExec(1)));
     writer.AddCaughtUp(kProcess);
     writer.AddRecord(kProcess, EncodeRecord(TestExec(2)));
@@ -161,7 +145,7 @@ TEST(ReplaySource, CaughtUpStandsWhereItStood) {
 
 // The stream holds three records back, and hands them out as it is asked for them.
 TEST(ReplaySource, CaughtUpIsRepeatedUntilTheStreamHoldsNothingBack) {
-  const auto source = Source(Write([](RecordingWriter& writer) {
+  const auto source = Source(WriteRecording([](RecordingWriter& writer) {
     writer.AddRecord(kProcess, EncodeRecord(TestExec(1)));
     writer.AddCaughtUp(kProcess);
     writer.AddRecord(kProcess, EncodeRecord(TestExec(2)));
@@ -200,7 +184,7 @@ TEST(ReplaySource, DoesNotEndWhileTheStreamHoldsRecordsBack) {
 }
 
 TEST(ReplaySource, LossEndsATurn) {
-  const auto source = Source(Write([](RecordingWriter& writer) {
+  const auto source = Source(WriteRecording([](RecordingWriter& writer) {
     writer.AddRecord(kProcess, EncodeRecord(TestExec(1)));
     writer.AddLoss(TestLoss(2));
     writer.AddLoss(TestLoss(3));
@@ -231,7 +215,7 @@ TEST(ReplaySource, FilteredRecordsAreNotProducedAndDoNotBlockTheHost) {
 }
 
 TEST(ReplaySource, TreesKnowTheSnapshotWhateverItsOrder) {
-  const std::string bytes = Write([](RecordingWriter& writer) {
+  const std::string bytes = WriteRecording([](RecordingWriter& writer) {
     for (const auto& [pid, ppid] : {std::pair{10u, 60u}, {50u, 1u}, {60u, 50u}, {70u, 1u}}) {
       ProcessExec e = TestExec(pid, ppid);
       e.pre_existing = true;
@@ -257,7 +241,7 @@ TEST(ReplaySource, CgroupsCannotBeFiltered) {
 }
 
 TEST(ReplaySource, ClockFollowsTheRecording) {
-  const auto source = Source(Write([](RecordingWriter& writer) {
+  const auto source = Source(WriteRecording([](RecordingWriter& writer) {
     writer.AddRecord(kProcess, EncodeRecord(TestExec(1)));
     writer.AddClock({.monotonic_ns = 50, .realtime_ns = 5000});
     writer.AddRecord(kProcess, EncodeRecord(TestExec(2)));

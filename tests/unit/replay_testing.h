@@ -6,6 +6,7 @@
 
 #include <poll.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstddef>
@@ -25,6 +26,7 @@
 #include "masflow/events.h"
 #include "masflow/testing/fake_source.h"
 #include "replay/recorder.h"
+#include "replay/recording_writer.h"
 #include "replay/replay_source.h"
 #include "wire/process_encode.h"
 
@@ -185,6 +187,21 @@ inline DrainResult DrainAll(RecordSource& source, RecordSink& sink, std::size_t 
     }
   }
   return result;
+}
+
+// A recording by hand, whole.
+inline std::string WriteRecording(const std::function<void(RecordingWriter&)>& write) {
+  const UniqueFd file = MemFile("");
+  RecordingWriter writer(UniqueFd(dup(file.get())), "r.mfr");
+  writer.AddHeader(TestReport(), {.monotonic_ns = 1, .realtime_ns = 1001});
+  write(writer);
+  writer.AddEnd();
+  writer.Flush();
+  struct stat size {};
+  EXPECT_EQ(fstat(file.get(), &size), 0);
+  std::string bytes(static_cast<std::size_t>(size.st_size), '\0');
+  EXPECT_EQ(pread(file.get(), bytes.data(), bytes.size(), 0), size.st_size);
+  return bytes;
 }
 
 // What was recorded, and what the recording session saw of it.

@@ -16,6 +16,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -120,6 +121,17 @@ class FakeSessionTest : public ::testing::Test {
   std::optional<ProcessStream> processes_;
   std::vector<std::uint32_t> pids_;
 };
+
+// For the fields of two events, one by one.
+template <class A, class B, std::size_t... I>
+void ForEachPair(const A& a, const B& b, std::index_sequence<I...>, const auto& check) {
+  (check(I, std::get<I>(a), std::get<I>(b)), ...);
+}
+
+template <class A, class B>
+void ForEachPair(const A& a, const B& b, const auto& check) {
+  ForEachPair(a, b, std::make_index_sequence<std::tuple_size_v<A>>(), check);
+}
 
 // Events with every field set, each to a value of its own.
 inline Process FullProcess() {

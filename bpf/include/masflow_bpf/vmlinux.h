@@ -35,11 +35,13 @@ enum {
   BPF_MAP_TYPE_HASH = 1,
   BPF_MAP_TYPE_PERCPU_ARRAY = 6,
   BPF_MAP_TYPE_LRU_HASH = 9,
+  BPF_MAP_TYPE_LPM_TRIE = 11,
   BPF_MAP_TYPE_RINGBUF = 27,
 };
 enum { BPF_ANY = 0, BPF_NOEXIST = 1, BPF_EXIST = 2 };
 enum { BPF_RB_NO_WAKEUP = 1, BPF_RB_FORCE_WAKEUP = 2 };
-enum { BPF_RB_AVAIL_DATA = 0 };
+enum { BPF_RB_AVAIL_DATA = 0, BPF_RB_RING_SIZE = 1 };
+enum { BPF_F_NO_PREALLOC = 1 };
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -62,7 +64,12 @@ struct cred {
   kgid_t egid;
 };
 
+struct super_block {
+  unsigned long s_magic;
+};
+
 struct inode {
+  struct super_block *i_sb;
   unsigned int i_nlink;
 };
 
@@ -93,6 +100,17 @@ struct path {
 
 struct file {
   struct path f_path;
+  struct inode *f_inode;
+  void *private_data;
+};
+
+struct fdtable {
+  unsigned int max_fds;
+  struct file **fd;
+};
+
+struct files_struct {
+  struct fdtable *fdt;
 };
 
 struct mm_struct {
@@ -166,6 +184,7 @@ struct task_struct {
   const struct cred *cred;
   struct css_set *cgroups;
   struct pid *thread_pid;
+  struct files_struct *files;
 };
 
 struct seq_file;
@@ -177,6 +196,101 @@ struct bpf_iter_meta {
 struct bpf_iter__task {
   struct bpf_iter_meta *meta;
   struct task_struct *task;
+};
+
+struct bpf_iter__task_file {
+  struct bpf_iter_meta *meta;
+  struct task_struct *task;
+  u32 fd;
+  struct file *file;
+};
+
+struct bpf_map;
+
+struct bpf_iter__bpf_map_elem {
+  struct bpf_iter_meta *meta;
+  struct bpf_map *map;
+  void *key;
+  void *value;
+};
+
+struct ns_common {
+  unsigned int inum;
+};
+
+struct net {
+  struct ns_common ns;
+};
+
+typedef struct {
+  struct net *net;
+} possible_net_t;
+
+struct in6_addr {
+  union {
+    u8 u6_addr8[16];
+  } in6_u;
+};
+
+struct sock_common {
+  __be32 skc_daddr;
+  __be32 skc_rcv_saddr;
+  __be16 skc_dport;
+  unsigned short skc_family;
+  volatile unsigned char skc_state;
+  possible_net_t skc_net;
+  unsigned long skc_flags;
+  struct in6_addr skc_v6_daddr;
+  struct in6_addr skc_v6_rcv_saddr;
+};
+
+struct socket {
+  struct sock *sk;
+};
+
+struct sock {
+  struct sock_common __sk_common;
+  u16 sk_protocol;
+  int sk_err;
+  u32 sk_max_ack_backlog;
+  struct socket *sk_socket;
+};
+
+enum sock_flags {
+  SOCK_DEAD,
+  SOCK_DONE,
+};
+
+struct inet_sock {
+  struct sock sk;
+  __be16 inet_sport;
+};
+
+struct minmax_sample {
+  u32 v;
+};
+
+struct minmax {
+  struct minmax_sample s[3];
+};
+
+struct tcp_sock {
+  u32 segs_in;
+  u32 segs_out;
+  u64 bytes_received;
+  u64 bytes_sent;
+  u64 bytes_retrans;
+  u32 total_retrans;
+  u32 srtt_us;
+  struct minmax rtt_min;
+  u32 snd_nxt;
+  u32 write_seq;
+  u32 copied_seq;
+  u32 rcv_nxt;
+};
+
+struct sockaddr {
+  unsigned short sa_family;
 };
 
 #if defined(__TARGET_ARCH_x86)

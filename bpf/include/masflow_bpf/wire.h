@@ -31,6 +31,12 @@
 #define MF_KIND_EXIT 2
 #define MF_KIND_FORK 3
 #define MF_KIND_EXEC_FAILED 4
+#define MF_KIND_TCP_CONNECT 16
+#define MF_KIND_TCP_ACCEPT 17
+#define MF_KIND_TCP_DATA 18
+#define MF_KIND_TCP_CLOSE 19
+#define MF_KIND_TCP_OPEN 20
+#define MF_KIND_TCP_LISTEN 21
 
 #define MF_COMM_LEN 16
 
@@ -46,7 +52,7 @@ struct mf_header {
 MF_SIZE(mf_header, 24);
 MF_AT(mf_header, ktime_ns, 8);
 
-/* What every process record knows about its process; follows mf_header. */
+/* What every record knows about its process; follows mf_header. */
 struct mf_process {
   __u64 start_ns;        /* CLOCK_BOOTTIME; with pid the identity of the process */
   __u64 parent_start_ns; /* the same of the parent */
@@ -127,6 +133,8 @@ struct mf_exec_failed {
 };
 MF_SIZE(mf_exec_failed, 88);
 
+#include "masflow_bpf/wire_tcp.h"
+
 /* What iter/task mf_family yields; never in a ring or a recording. */
 struct mf_family_entry {
   __u32 pid;
@@ -151,8 +159,9 @@ MF_SIZE(mf_snapshot_entry, 16);
 
 /* Why a record that was due did not reach the ring. */
 #define MF_LOST_RING_FULL 0
-#define MF_LOST_TABLE_FULL 1 /* a tracking table had no room */
-#define MF_LOST_REASONS 2
+#define MF_LOST_TABLE_FULL 1  /* a tracking table had no room */
+#define MF_LOST_HOOK_MISSED 2 /* what would have told of it was not called */
+#define MF_LOST_REASONS 3
 
 /*
  * One per ring, in the object's data section, mapped into the reader.
@@ -166,6 +175,6 @@ struct mf_ring_state {
   __u64 produced; /* records due, delivered or lost */
   __u64 lost[MF_LOST_REASONS];
 };
-MF_SIZE(mf_ring_state, 32);
+MF_SIZE(mf_ring_state, 40);
 
 #endif /* MASFLOW_BPF_WIRE_H */

@@ -7,6 +7,7 @@
 #define MASFLOW_ASIO_H_
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <utility>  // Boost 1.74's awaitable.hpp uses std::exchange without it
 
@@ -55,6 +56,13 @@ class AsioLoop : public std::enable_shared_from_this<AsioLoop> {
     readable_.cancel(ignored);
   }
 
+  void OnEnd(std::function<void()> callback) {
+    on_end_ = std::move(callback);
+    if (ended_) {
+      PostEnd();
+    }
+  }
+
  private:
   // One turn, then room for the host's other handlers. A callback that throws goes
   // through to io_context::run(); the loop goes on if the host calls that again.
@@ -63,10 +71,13 @@ class AsioLoop : public std::enable_shared_from_this<AsioLoop> {
       AsioLoop& loop;
       DrainResult result{};
       ~Continue() {
-        if (loop.stopped_ || result.ended) {
+        if (loop.stopped_) {
           return;
         }
-        if (result.more) {
+        if (result.ended) {
+          loop.ended_ = true;
+          loop.PostEnd();
+        } else if (result.more) {
           boost::asio::post(loop.get_executor(), [self = loop.shared_from_this()] {
             if (!self->stopped_) {
               self->Turn();
@@ -80,10 +91,25 @@ class AsioLoop : public std::enable_shared_from_this<AsioLoop> {
     next.result = session_.Drain(records_per_turn_);
   }
 
+  // Posted: behind what AsyncNext has posted, and where it may throw.
+  void PostEnd() {
+    if (on_end_ == nullptr) {
+      return;
+    }
+    boost::asio::post(get_executor(), [self = shared_from_this()] {
+      const std::function<void()> callback = std::exchange(self->on_end_, nullptr);
+      if (callback != nullptr && !self->stopped_) {
+        callback();
+      }
+    });
+  }
+
   DrainHandle session_;
   boost::asio::posix::stream_descriptor readable_;
   const std::size_t records_per_turn_;
+  std::function<void()> on_end_;
   bool stopped_ = false;
+  bool ended_ = false;
 };
 
 template <class Event, class Handler>
@@ -163,6 +189,12 @@ class AsioDriver {
   AsioDriver& operator=(const AsioDriver&) = delete;
 
   executor_type get_executor() const { return loop_->get_executor(); }
+
+  // Called once, on the executor, when the session has ended (Stop(), the end of a
+  // recording): after its last event, also where it has ended already; but not if the driver
+  // is destroyed before. It may do what a callback of the session may. Replaces the former
+  // one; null removes it. To be set on the executor or while that does not run.
+  void OnEnd(std::function<void()> callback) { loop_->OnEnd(std::move(callback)); }
 
   // The next event of `stream`, which this driver's session owns, to any completion token:
   //   masflow::ProcessEvent e = co_await driver.AsyncNext(*processes, asio::use_awaitable);

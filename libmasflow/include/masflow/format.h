@@ -15,6 +15,7 @@
 #include "masflow/export.h"
 #include "masflow/stats.h"
 #include "masflow/support.h"
+#include "masflow/tcp_events.h"
 
 namespace masflow {
 inline namespace v0 {
@@ -32,6 +33,18 @@ MASFLOW_EXPORT void AppendText(const ProcessForkView& e, WallTime at, TextStyle 
                                std::string* out);
 MASFLOW_EXPORT void AppendText(const ProcessExecFailureView& e, WallTime at, TextStyle style,
                                std::string* out);
+MASFLOW_EXPORT void AppendText(const TcpConnectView& e, WallTime at, TextStyle style,
+                               std::string* out);
+MASFLOW_EXPORT void AppendText(const TcpAcceptView& e, WallTime at, TextStyle style,
+                               std::string* out);
+MASFLOW_EXPORT void AppendText(const TcpDataView& e, WallTime at, TextStyle style,
+                               std::string* out);
+MASFLOW_EXPORT void AppendText(const TcpCloseView& e, WallTime at, TextStyle style,
+                               std::string* out);
+MASFLOW_EXPORT void AppendText(const TcpOpenView& e, WallTime at, TextStyle style,
+                               std::string* out);
+MASFLOW_EXPORT void AppendText(const TcpListenView& e, WallTime at, TextStyle style,
+                               std::string* out);
 MASFLOW_EXPORT void AppendText(const Loss& loss, WallTime at, TextStyle style, std::string* out);
 
 // {"timestamp":"2026-01-31T12:34:56.123456789Z","event.name":"process.exec",…}: keys are
@@ -41,6 +54,12 @@ MASFLOW_EXPORT void AppendJson(const ProcessExecView& e, WallTime at, std::strin
 MASFLOW_EXPORT void AppendJson(const ProcessExitView& e, WallTime at, std::string* out);
 MASFLOW_EXPORT void AppendJson(const ProcessForkView& e, WallTime at, std::string* out);
 MASFLOW_EXPORT void AppendJson(const ProcessExecFailureView& e, WallTime at, std::string* out);
+MASFLOW_EXPORT void AppendJson(const TcpConnectView& e, WallTime at, std::string* out);
+MASFLOW_EXPORT void AppendJson(const TcpAcceptView& e, WallTime at, std::string* out);
+MASFLOW_EXPORT void AppendJson(const TcpDataView& e, WallTime at, std::string* out);
+MASFLOW_EXPORT void AppendJson(const TcpCloseView& e, WallTime at, std::string* out);
+MASFLOW_EXPORT void AppendJson(const TcpOpenView& e, WallTime at, std::string* out);
+MASFLOW_EXPORT void AppendJson(const TcpListenView& e, WallTime at, std::string* out);
 MASFLOW_EXPORT void AppendJson(const Loss& loss, WallTime at, std::string* out);
 
 // The table that `masflow doctor` prints: several lines, each ended by a newline.

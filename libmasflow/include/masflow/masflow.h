@@ -10,6 +10,8 @@
 #include "masflow/session.h"         // IWYU pragma: export
 #include "masflow/stats.h"           // IWYU pragma: export
 #include "masflow/support.h"         // IWYU pragma: export
+#include "masflow/tcp_events.h"      // IWYU pragma: export
+#include "masflow/tcp_stream.h"      // IWYU pragma: export
 #include "masflow/version.h"         // IWYU pragma: export
 
 #endif  // MASFLOW_MASFLOW_H_

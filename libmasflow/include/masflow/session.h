@@ -149,6 +149,7 @@ class MASFLOW_EXPORT Session {
 
  private:
   friend class ProcessStream;
+  friend class TcpStream;
   explicit Session(std::shared_ptr<internal::SessionCore> core);
 
   std::shared_ptr<internal::SessionCore> core_;

@@ -15,17 +15,19 @@
 namespace masflow {
 inline namespace v0 {
 
-enum class StreamKind : std::uint8_t { kProcess = 0 };
-inline constexpr std::size_t kStreamKinds = 1;
+enum class StreamKind : std::uint8_t { kProcess = 0, kTcp = 1 };
+inline constexpr std::size_t kStreamKinds = 2;
 
 enum class LossReason : std::uint8_t {
-  kRingFull = 0,   // the host drained too slowly, or the ring is smaller than the record
-  kTableFull = 1,  // a table in the kernel had no room (more than 65,536 processes in filter.trees)
+  kRingFull = 0,  // the host drained too slowly, or the ring is smaller than the record
+  // A table in the kernel had no room: for a connection (TcpOptions::max_connections), or
+  // for a process of filter.trees (65,536). What it would have told of is one lost record.
+  kTableFull = 1,
   kHookMissed = 2,  // the kernel skipped a program that was already running on that CPU
 };
 inline constexpr std::size_t kLossReasons = 3;
 
-// "process"; "ring full", "table full", "hook missed".
+// "process", "tcp"; "ring full", "table full", "hook missed".
 MASFLOW_EXPORT std::string_view Name(StreamKind kind);
 MASFLOW_EXPORT std::string_view Name(LossReason reason);
 

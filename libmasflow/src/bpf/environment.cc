@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf/environment.h"
 
+#include <linux/bpf.h>
 #include <linux/capability.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -16,9 +17,11 @@
 #include <string_view>
 #include <utility>
 
+#include <bpf/bpf.h>
 #include <bpf/btf.h>
 
 #include "bpf/libbpf_log.h"
+#include "core/unique_fd.h"
 
 namespace masflow::internal {
 namespace {
@@ -175,6 +178,40 @@ int Environment::TracepointArguments(const std::string& name) const {
   type = btf__type_by_id(btf_.get(), type->type);
   type = btf__type_by_id(btf_.get(), type->type);
   return btf_is_func_proto(type) ? btf_vlen(type) - 1 : 0;
+}
+
+int Environment::FunctionArguments(const std::string& name) const {
+  const int id = btf__find_by_name_kind(btf_.get(), name.c_str(), BTF_KIND_FUNC);
+  if (id < 0) {
+    return 0;
+  }
+  const btf_type* type = btf__type_by_id(btf_.get(), static_cast<__u32>(id));
+  type = btf__type_by_id(btf_.get(), type->type);
+  return btf_vlen(type);
+}
+
+std::string Environment::WhyNoFexit(const std::string& function) const {
+  const int id = btf__find_by_name_kind(btf_.get(), function.c_str(), BTF_KIND_FUNC);
+  if (id < 0) {
+    return "this kernel has no function " + function;
+  }
+  bpf_prog_load_opts options{};
+  options.sz = sizeof(options);
+  options.expected_attach_type = BPF_TRACE_FEXIT;
+  options.attach_btf_id = static_cast<__u32>(id);
+  const std::array<bpf_insn, 2> return_zero{
+      bpf_insn{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0},
+      bpf_insn{.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0}};
+  const UniqueFd program(bpf_prog_load(BPF_PROG_TYPE_TRACING, "mf_probe", "GPL", return_zero.data(),
+                                       return_zero.size(), &options));
+  return program.valid() ? "" : std::string("load: ") + std::strerror(errno);
+}
+
+std::string Environment::WhyNoKprobe() {
+  return access("/sys/bus/event_source/devices/kprobe/type", F_OK) == 0 || errno != ENOENT ||
+                 access("/sys/bus/event_source/devices", F_OK) != 0
+             ? ""
+             : "this kernel has no kprobes";
 }
 
 absl::StatusOr<std::uint64_t> Environment::CgroupId(const std::string& path) const {

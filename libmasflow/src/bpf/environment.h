@@ -35,6 +35,14 @@ class Environment {
 
   // The number of arguments of a tracepoint; 0 if this kernel has none of that name.
   int TracepointArguments(const std::string& name) const;
+  // The same of a function.
+  int FunctionArguments(const std::string& name) const;
+
+  // Known beforehand, so that no whole object has to be loaded for it: why no program can be
+  // put at the exit of this function (fexit), or on any function by kprobe. Empty: nothing
+  // is known to be against it. The load and the attach decide.
+  std::string WhyNoFexit(const std::string& function) const;
+  static std::string WhyNoKprobe();
 
   // The id of a cgroup given as a path in the hierarchy or a whole one.
   absl::StatusOr<std::uint64_t> CgroupId(const std::string& path) const;

@@ -29,6 +29,18 @@ class FilterMaps {
   bool by_comm() const { return !filter_.comms.empty(); }
   bool by_cgroup() const { return !filter_.cgroups.empty(); }
 
+  bool any() const { return by_pid() || by_uid() || by_comm() || by_cgroup(); }
+
+  // Before the load: the switches of bpf/filter.bpf.h and bpf/task.bpf.h.
+  template <class Rodata>
+  void Configure(const Environment& environment, Rodata* rodata) const {
+    rodata->cgroup_v1_subsys = environment.cgroups().v1_subsys;
+    rodata->filter_by_pid = by_pid();
+    rodata->filter_by_tree = by_tree();
+    rodata->filter_by_uid = by_uid();
+    rodata->filter_by_comm = by_comm();
+    rodata->filter_by_cgroup = by_cgroup();
+  }
   // Before the load: maps of unused lists shrink to one entry.
   void Size(bpf_object* object) const;
   // After the load, before the attach.

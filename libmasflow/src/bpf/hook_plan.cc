@@ -10,6 +10,7 @@
 #include <bpf/libbpf.h>
 
 #include "bpf/libbpf_log.h"
+#include "bpf/tracepoint.h"
 
 namespace masflow::internal {
 namespace {
@@ -188,7 +189,9 @@ HookPlan::Choice* HookPlan::Attach(bpf_object* object, absl::Status* why) {
     for (const std::string& name : choice.candidate()->programs) {
       LibbpfLog log;
       bpf_program* program = bpf_object__find_program_by_name(object, name.c_str());
-      bpf_link* const link = bpf_program__attach(program);
+      bpf_link* const link = bpf_program__type(program) == BPF_PROG_TYPE_TRACEPOINT
+                                 ? AttachTracepoint(program)
+                                 : bpf_program__attach(program);
       if (link == nullptr) {
         *why = Explain("attach", errno, log);
         return &choice;

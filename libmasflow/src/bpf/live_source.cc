@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -15,6 +16,8 @@
 
 #include "bpf/environment.h"
 #include "bpf/process_feed.h"
+#include "bpf/stream_feed.h"
+#include "bpf/tcp_feed.h"
 #include "core/unique_fd.h"
 
 namespace masflow::internal {
@@ -32,7 +35,11 @@ std::int64_t Read(clockid_t clock) {
   return now.tv_sec * std::int64_t{1'000'000'000} + now.tv_nsec;
 }
 
-// One epoll descriptor over the rings and a timer.
+KernelTime Now() {
+  return std::chrono::time_point_cast<nanoseconds>(KernelTime::clock::now());
+}
+
+// One epoll descriptor over the rings, a timer and what timers the feeds have.
 //
 // Asleep, a ring becomes readable at its first record. From then on we are awake: the
 // kernel sends no wake-up below the high-water mark, and the timer makes us look every
@@ -60,16 +67,19 @@ class LiveSource : public RecordSource {
 
  private:
   struct Slot {
-    std::unique_ptr<ProcessFeed> feed;
+    std::unique_ptr<StreamFeed> feed;
     bool paused = false;
     bool watched = false;    // in epoll_
     bool caught_up = false;  // said so
   };
 
+  absl::StatusOr<std::unique_ptr<StreamFeed>> OpenFeed(const StreamConfig& config) const;
   Slot& slot(StreamKind stream) { return slots_[static_cast<std::size_t>(stream)]; }
   const Slot& slot(StreamKind stream) const { return slots_[static_cast<std::size_t>(stream)]; }
+  std::size_t KeptForLater(std::size_t index, std::size_t max) const;
   RecordSink::Verdict DrainSlot(StreamKind stream, std::size_t max, RecordSink& sink,
                                 std::size_t* records);
+  RecordSink::Verdict DrainBacklog(StreamKind stream, std::size_t* left, RecordSink& sink);
   void ReportLoss(RecordSink& sink, bool all);
   bool AnythingLeft() const;
   void AwaitMore(bool more, std::size_t records);
@@ -88,9 +98,15 @@ class LiveSource : public RecordSource {
   ClockMapping clock_;
 };
 
+absl::StatusOr<std::unique_ptr<StreamFeed>> LiveSource::OpenFeed(const StreamConfig& config) const {
+  if (const auto* process = std::get_if<ProcessOptions>(&config)) {
+    return ProcessFeed::Open(environment_, *process, options_.forced);
+  }
+  return TcpFeed::Open(environment_, std::get<TcpOptions>(config), options_.forced);
+}
+
 absl::Status LiveSource::Open(const StreamConfig& config) {
-  absl::StatusOr<std::unique_ptr<ProcessFeed>> feed =
-      ProcessFeed::Open(environment_, std::get<ProcessOptions>(config), options_.forced);
+  absl::StatusOr<std::unique_ptr<StreamFeed>> feed = OpenFeed(config);
   if (!feed.ok()) {
     return feed.status();
   }
@@ -120,11 +136,17 @@ DrainResult LiveSource::Drain(std::size_t max, RecordSink& sink) {
   std::uint64_t expirations = 0;
   (void)!read(timer_.get(), &expirations, sizeof(expirations));  // EAGAIN: it was not the timer
   ReadClocks();
+  for (Slot& open : slots_) {
+    if (open.feed != nullptr) {
+      open.feed->BeginTurn();
+    }
+  }
   DrainResult result;
   RecordSink::Verdict verdict = RecordSink::Verdict::kContinue;
   for (std::size_t i = 0; i < kStreamKinds && result.records < max; ++i) {
     if (slots_[i].feed != nullptr && !slots_[i].paused) {
-      verdict = DrainSlot(static_cast<StreamKind>(i), max - result.records, sink, &result.records);
+      const std::size_t share = max - result.records - KeptForLater(i, max);
+      verdict = DrainSlot(static_cast<StreamKind>(i), share, sink, &result.records);
       if (verdict == RecordSink::Verdict::kStop) {
         break;
       }
@@ -136,29 +158,55 @@ DrainResult LiveSource::Drain(std::size_t max, RecordSink& sink) {
   return result;
 }
 
+// Processes come first, so that one is known before its connections; but a flood of one
+// stream leaves a part of each turn to the others.
+std::size_t LiveSource::KeptForLater(std::size_t index, std::size_t max) const {
+  constexpr std::size_t kPart = 4;
+  const bool later =
+      std::any_of(slots_.begin() + static_cast<std::ptrdiff_t>(index) + 1, slots_.end(),
+                  [](const Slot& open) { return open.feed != nullptr && !open.paused; });
+  return later ? max / kPart : 0;
+}
+
 RecordSink::Verdict LiveSource::DrainSlot(StreamKind stream, std::size_t max, RecordSink& sink,
                                           std::size_t* records) {
   using Verdict = RecordSink::Verdict;
   Slot& drained = slot(stream);
-  Verdict verdict = Verdict::kContinue;
-  auto& backlog = drained.feed->backlog();
-  while (!backlog.empty() && max > 0 && verdict == Verdict::kContinue) {
-    const std::vector<std::byte> record = std::move(backlog.front());
-    backlog.pop_front();
-    ++*records;
-    --max;
-    verdict = sink.OnRecord(stream, record);
-  }
-  if (max > 0 && verdict == Verdict::kContinue) {
-    const RingReader::Turn turn = drained.feed->ring().Drain(max, sink);
-    *records += turn.records;
+  StreamFeed& feed = *drained.feed;
+  std::size_t left = max;
+  Verdict verdict = DrainBacklog(stream, &left, sink);
+  if (left > 0 && verdict == Verdict::kContinue) {
+    const KernelTime begin = Now();
+    const RingReader::Turn turn = feed.ring().Drain(left, feed.Screened(sink));
+    left -= turn.records;
     verdict = turn.verdict;
-    if (turn.emptied && !drained.caught_up) {
-      drained.caught_up = true;
-      verdict = sink.OnCaughtUp(stream);
+    if (turn.emptied && verdict == Verdict::kContinue) {
+      if (!drained.caught_up) {
+        drained.caught_up = true;
+        verdict = sink.OnCaughtUp(stream);
+      }
+      feed.OnRingEmptied(begin);
     }
   }
+  if (verdict == Verdict::kContinue) {
+    verdict = DrainBacklog(stream, &left, sink);
+  }
   drained.paused = drained.paused || verdict == Verdict::kPause;
+  *records += max - left;
+  return verdict;
+}
+
+RecordSink::Verdict LiveSource::DrainBacklog(StreamKind stream, std::size_t* left,
+                                             RecordSink& sink) {
+  using Verdict = RecordSink::Verdict;
+  RecordBatch& backlog = slot(stream).feed->backlog();
+  Verdict verdict = Verdict::kContinue;
+  while (!backlog.empty() && *left > 0 && verdict == Verdict::kContinue) {
+    const RecordBytes record = backlog.front();
+    backlog.Pop();
+    --*left;
+    verdict = sink.OnRecord(stream, record);
+  }
   return verdict;
 }
 
@@ -173,7 +221,7 @@ bool LiveSource::AnythingLeft() const {
 }
 
 void LiveSource::ReportLoss(RecordSink& sink, bool all) {
-  const auto now = std::chrono::time_point_cast<nanoseconds>(KernelTime::clock::now());
+  const KernelTime now = Now();
   const bool read_missed = all || now - missed_read_ > kMissedPeriod;
   for (Slot& open : slots_) {
     if (open.feed != nullptr) {
@@ -211,8 +259,11 @@ void LiveSource::Watch(Slot& watched, bool on) {
     return;
   }
   epoll_event event{.events = EPOLLIN, .data = {}};
-  epoll_ctl(epoll_.get(), on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, watched.feed->ring().epoll_fd(),
-            &event);
+  const int change = on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL;
+  epoll_ctl(epoll_.get(), change, watched.feed->ring().epoll_fd(), &event);
+  if (watched.feed->timer_fd() >= 0) {
+    epoll_ctl(epoll_.get(), change, watched.feed->timer_fd(), &event);
+  }
   watched.watched = on;
 }
 
@@ -232,8 +283,9 @@ SourceCounters LiveSource::Counters(StreamKind stream) const {
   const RingReader& ring = counted.feed->ring();
   SourceCounters counters;
   const std::uint64_t missed = counted.feed->MissedRuns();
-  counters.lost = {ring.lost(MF_LOST_RING_FULL), ring.lost(MF_LOST_TABLE_FULL), missed};
-  counters.produced = ring.produced() + missed + counted.feed->snapshot_size();
+  counters.lost = {ring.lost(MF_LOST_RING_FULL), ring.lost(MF_LOST_TABLE_FULL),
+                   ring.lost(MF_LOST_HOOK_MISSED) + missed};
+  counters.produced = ring.produced() + missed + counted.feed->produced_beside();
   return counters;
 }
 

@@ -2,11 +2,9 @@
 #include "bpf/process_feed.h"
 
 #include <cerrno>
-#include <iterator>
 #include <string>
 #include <utility>
 
-#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "bpf/libbpf_log.h"
@@ -16,12 +14,12 @@
 namespace masflow::internal {
 namespace {
 
-constexpr char kFailedExecProgram[] = "mf_execfail_sx";
+constexpr char kFailedExecProgram[] = "mf_execfail_sx";  // most of its runs concern no exec
 
 #if defined(__x86_64__)
-constexpr char kFexitExec[] = "fexit __x64_sys_execve";
+constexpr char kExecFunction[] = "__x64_sys_execve";
 #elif defined(__aarch64__)
-constexpr char kFexitExec[] = "fexit __arm64_sys_execve";
+constexpr char kExecFunction[] = "__arm64_sys_execve";
 #endif
 
 HookPoint ExitPoint(const Environment& environment) {
@@ -39,12 +37,13 @@ HookPoint ExitPoint(const Environment& environment) {
                .maps = {"ended"}}}};
 }
 
-HookPoint FailedExecPoint() {
+HookPoint FailedExecPoint(const Environment& environment) {
   return {.name = "exec failure",
           .required = false,
-          .candidates = {{.mechanism = kFexitExec,
+          .candidates = {{.mechanism = std::string("fexit ") + kExecFunction,
                           .programs = {"mf_execve_fx", "mf_execveat_fx"},
-                          .maps = {"failed_scratch"}},
+                          .maps = {"failed_scratch"},
+                          .unfit = environment.WhyNoFexit(kExecFunction)},
                          {.mechanism = "raw_tp sys_exit",
                           .programs = {kFailedExecProgram},
                           .maps = {"failed_scratch"},
@@ -64,7 +63,7 @@ std::vector<HookPoint> Points(const Environment& environment, const ProcessOptio
          .candidates = {{.mechanism = "raw_tp sched_process_fork", .programs = {"mf_fork"}}}});
   }
   if (options.failed_execs) {
-    points.push_back(FailedExecPoint());
+    points.push_back(FailedExecPoint(environment));
   }
   return points;
 }
@@ -78,11 +77,13 @@ void ProcessFeed::SkeletonDestroy::operator()(masflow_process_bpf* skeleton) con
 ProcessFeed::ProcessFeed(const ProcessOptions& options, FilterMaps filter)
     : options_(options), filter_(std::move(filter)) {}
 
-ProcessFeed::~ProcessFeed() = default;
+ProcessFeed::~ProcessFeed() {
+  End();
+}
 
-absl::StatusOr<std::unique_ptr<ProcessFeed>> ProcessFeed::Open(const Environment& environment,
-                                                               const ProcessOptions& options,
-                                                               const ForcedMechanisms& forced) {
+absl::StatusOr<std::unique_ptr<StreamFeed>> ProcessFeed::Open(const Environment& environment,
+                                                              const ProcessOptions& options,
+                                                              const ForcedMechanisms& forced) {
   absl::StatusOr<FilterMaps> filter = FilterMaps::Create(environment, options.filter);
   if (!filter.ok()) {
     return filter.status();
@@ -105,14 +106,9 @@ absl::StatusOr<bpf_object_skeleton*> ProcessFeed::OpenObject(const Environment& 
   bpf_object__for_each_program(program, object) {
     bpf_program__set_autoload(program, false);
   }
-  skeleton_->rodata->cgroup_v1_subsys = environment.cgroups().v1_subsys;
+  filter_.Configure(environment, skeleton_->rodata);
   skeleton_->rodata->args_limit = options_.args_limit;
   skeleton_->rodata->emit_forks = options_.forks;
-  skeleton_->rodata->filter_by_pid = filter_.by_pid();
-  skeleton_->rodata->filter_by_tree = filter_.by_tree();
-  skeleton_->rodata->filter_by_uid = filter_.by_uid();
-  skeleton_->rodata->filter_by_comm = filter_.by_comm();
-  skeleton_->rodata->filter_by_cgroup = filter_.by_cgroup();
   filter_.Size(object);
   bpf_map__set_max_entries(skeleton_->maps.process_ring, static_cast<__u32>(options_.ring_bytes));
   bpf_map__set_autocreate(skeleton_->maps.snapshot_scratch, options_.snapshot);
@@ -120,61 +116,34 @@ absl::StatusOr<bpf_object_skeleton*> ProcessFeed::OpenObject(const Environment& 
 }
 
 absl::Status ProcessFeed::Start(const Environment& environment, const ForcedMechanisms& forced) {
-  plan_ = std::make_unique<HookPlan>(StreamKind::kProcess, Points(environment, options_, filter_),
-                                     forced);
+  auto plan = std::make_unique<HookPlan>(StreamKind::kProcess,
+                                         Points(environment, options_, filter_), forced);
   if (options_.snapshot) {
-    plan_->AlwaysLoad("mf_snapshot");
+    plan->AlwaysLoad("mf_snapshot");
   }
   if (filter_.by_tree()) {
-    plan_->AlwaysLoad("mf_family");
+    plan->AlwaysLoad("mf_family");
   }
-  absl::Status status =
-      plan_->LoadAndAttach([&] { return OpenObject(environment); },
-                           [&](bpf_object* object) { return filter_.Fill(object); });
-  if (!status.ok()) {
-    return status;
+  absl::Status status = Begin(
+      std::move(plan), [&] { return OpenObject(environment); },
+      [&](bpf_object* object) { return filter_.Fill(object); }, {kFailedExecProgram});
+  if (status.ok()) {
+    status = MapRing(StreamKind::kProcess, bpf_map__fd(skeleton_->maps.process_ring),
+                     options_.ring_bytes, &skeleton_->bss->process_state);
   }
-  for (const std::string& name : plan_->ActivePrograms()) {
-    if (name != kFailedExecProgram) {  // most of its runs concern no exec
-      counted_programs_.push_back(
-          bpf_program__fd(bpf_object__find_program_by_name(skeleton_->obj, name.c_str())));
-    }
-  }
-  absl::StatusOr<std::unique_ptr<RingReader>> ring =
-      RingReader::Create(StreamKind::kProcess, bpf_map__fd(skeleton_->maps.process_ring),
-                         options_.ring_bytes, &skeleton_->bss->process_state);
-  if (!ring.ok()) {
-    return ring.status();
-  }
-  ring_ = *std::move(ring);
-  if (filter_.by_tree()) {
+  if (status.ok() && filter_.by_tree()) {
     status = filter_.SeedTrees(skeleton_->obj, skeleton_->progs.mf_family);
   }
   return status.ok() && options_.snapshot ? TakeBacklog() : status;
 }
 
 absl::Status ProcessFeed::TakeBacklog() {
-  absl::StatusOr<std::vector<std::vector<std::byte>>> records =
+  absl::StatusOr<RecordBatch> records =
       TakeSnapshot(skeleton_->progs.mf_snapshot, options_.args_limit);
-  if (!records.ok()) {
-    return records.status();
+  if (records.ok()) {
+    SetBacklog(*std::move(records));
   }
-  snapshot_size_ = records->size();
-  backlog_.assign(std::make_move_iterator(records->begin()),
-                  std::make_move_iterator(records->end()));
-  return absl::OkStatus();
-}
-
-std::uint64_t ProcessFeed::MissedRuns() const {
-  std::uint64_t missed = 0;
-  for (const int fd : counted_programs_) {
-    bpf_prog_info info{};
-    __u32 size = sizeof(info);
-    if (bpf_obj_get_info_by_fd(fd, &info, &size) == 0) {
-      missed += info.recursion_misses;
-    }
-  }
-  return missed;
+  return records.status();
 }
 
 }  // namespace masflow::internal

@@ -11,45 +11,16 @@
 #include <cstring>
 #include <iterator>
 #include <map>
-#include <memory>
 #include <sstream>
 #include <string>
 #include <thread>
 #include <utility>
 
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
-
-#include "bpf/environment.h"
-#include "bpf/libbpf_log.h"
+#include "bpf/iterator.h"
 #include "core/unique_fd.h"
 
 namespace masflow::internal {
 namespace {
-
-struct LinkDestroy {
-  void operator()(bpf_link* link) const { bpf_link__destroy(link); }
-};
-
-// Appends at most `limit` bytes of `fd`; false on an error.
-bool ReadUpTo(int fd, std::size_t limit, std::vector<std::byte>* out) {
-  std::array<std::byte, 16384> chunk;
-  while (limit > 0) {
-    const ssize_t n = read(fd, chunk.data(), std::min(chunk.size(), limit));
-    if (n < 0 && (errno == EINTR || errno == EAGAIN)) {
-      continue;
-    }
-    if (n < 0) {
-      return false;
-    }
-    if (n == 0) {
-      return true;
-    }
-    out->insert(out->end(), chunk.begin(), chunk.begin() + n);
-    limit -= static_cast<std::size_t>(n);
-  }
-  return true;
-}
 
 // The start time of /proc/<pid>/stat, in clock ticks since boot; 0 if unknown.
 std::uint64_t StartTicks(int process_dir) {
@@ -128,7 +99,7 @@ struct Sighting {
 using Sightings = std::map<std::pair<std::uint64_t, std::uint32_t>, Sighting>;
 
 absl::StatusOr<Sightings> Look(bpf_program* program) {
-  absl::StatusOr<std::vector<std::byte>> bytes = RunTaskIterator(program);
+  absl::StatusOr<std::vector<std::byte>> bytes = RunIterator(program);
   if (!bytes.ok()) {
     return bytes.status();
   }
@@ -188,25 +159,7 @@ bool SettleAll(const Sightings& later, std::uint32_t args_limit, Sightings* foun
 
 }  // namespace
 
-absl::StatusOr<std::vector<std::byte>> RunTaskIterator(bpf_program* program) {
-  LibbpfLog log;
-  const std::unique_ptr<bpf_link, LinkDestroy> link(bpf_program__attach_iter(program, nullptr));
-  if (link == nullptr) {
-    return log.Attach(ErrnoStatus(errno, "cannot attach the task iterator"));
-  }
-  const UniqueFd fd(bpf_iter_create(bpf_link__fd(link.get())));
-  if (!fd.valid()) {
-    return log.Attach(ErrnoStatus(errno, "cannot start the task iterator"));
-  }
-  std::vector<std::byte> bytes;
-  if (!ReadUpTo(fd.get(), SIZE_MAX, &bytes)) {
-    return ErrnoStatus(errno, "cannot read from the task iterator");
-  }
-  return bytes;
-}
-
-absl::StatusOr<std::vector<std::vector<std::byte>>> TakeSnapshot(bpf_program* program,
-                                                                 std::uint32_t args_limit) {
+absl::StatusOr<RecordBatch> TakeSnapshot(bpf_program* program, std::uint32_t args_limit) {
   absl::StatusOr<Sightings> found = Look(program);
   if (!found.ok()) {
     return found.status();
@@ -227,17 +180,17 @@ absl::StatusOr<std::vector<std::vector<std::byte>>> TakeSnapshot(bpf_program* pr
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
   }
-  std::vector<std::vector<std::byte>> records;
-  for (auto& [process, sighting] : *found) {
+  std::vector<std::byte> records;
+  for (const auto& [process, sighting] : *found) {
     if (sighting.entry.ending == 0) {
-      records.push_back(std::move(sighting.record));
+      records.insert(records.end(), sighting.record.begin(), sighting.record.end());
     }
   }
-  return records;
+  return RecordBatch(std::move(records));
 }
 
 absl::StatusOr<std::vector<mf_family_entry>> ReadFamily(bpf_program* program) {
-  absl::StatusOr<std::vector<std::byte>> bytes = RunTaskIterator(program);
+  absl::StatusOr<std::vector<std::byte>> bytes = RunIterator(program);
   if (!bytes.ok()) {
     return bytes.status();
   }

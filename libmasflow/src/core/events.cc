@@ -4,24 +4,14 @@
 // to an event and forgotten here fails events_test.cc, which compares both ways.
 #include "masflow/events.h"
 
+#include "core/event_convert.h"
+
 namespace masflow {
 inline namespace v0 {
 namespace {
 
-template <class To, class From>
-BasicProcess<To> ConvertProcess(const BasicProcess<From>& from) {
-  return {.id = from.id,
-          .parent = from.parent,
-          .uid = from.uid,
-          .gid = from.gid,
-          .cgroup_id = from.cgroup_id,
-          .comm = To(from.comm)};
-}
-
-template <class To, class From>
-std::optional<To> ConvertText(const std::optional<From>& from) {
-  return from.has_value() ? std::optional<To>(To(*from)) : std::nullopt;
-}
+using internal::ConvertProcess;
+using internal::ConvertText;
 
 template <class To, class From>
 BasicProcessExec<To> Convert(const BasicProcessExec<From>& from) {

@@ -8,6 +8,8 @@ std::string_view Name(StreamKind kind) {
   switch (kind) {
     case StreamKind::kProcess:
       return "process";
+    case StreamKind::kTcp:
+      return "tcp";
   }
   return "unknown stream";
 }

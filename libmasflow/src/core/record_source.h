@@ -17,13 +17,14 @@
 #include "masflow/process_stream.h"
 #include "masflow/stats.h"
 #include "masflow/support.h"
+#include "masflow/tcp_stream.h"
 
 namespace masflow::internal {
 
 using RecordBytes = std::span<const std::byte>;
 
 // What a stream asks of its source; one alternative per StreamKind, in that order.
-using StreamConfig = std::variant<ProcessOptions>;
+using StreamConfig = std::variant<ProcessOptions, TcpOptions>;
 inline StreamKind KindOf(const StreamConfig& config) {
   return static_cast<StreamKind>(config.index());
 }

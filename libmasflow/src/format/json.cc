@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Events as JSON. Keys and their order are part of the interface: docs/command.md.
+// Processes and losses as JSON. Keys and their order are part of the interface: docs/command.md.
 #include <string.h>
 
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
 #include <string>
 #include <string_view>
 
+#include "format/json_line.h"
 #include "format/numbers.h"
 #include "masflow/format.h"
 
@@ -16,74 +14,9 @@ namespace masflow {
 inline namespace v0 {
 namespace {
 
-// One object, from its brace to Close(). Keys are literals and need no escape.
-class Line {
- public:
-  Line(WallTime at, std::string_view event_name, std::string* out) : out_(out) {
-    out_->append(R"({"timestamp":")");
-    internal::AppendTimestamp(at, out_);
-    out_->append(R"(","event.name":")");
-    out_->append(event_name);
-    out_->push_back('"');
-  }
+using internal::JsonLine;
 
-  template <class Integer>
-  void Number(std::string_view key, Integer value) {
-    Key(key);
-    internal::AppendNumber(value, out_);
-  }
-
-  void Text(std::string_view key, std::string_view raw) {
-    Key(key);
-    AppendJsonString(raw, out_);
-  }
-
-  void Arguments(std::string_view key, std::string_view raw) {
-    Key(key);
-    char separator = '[';
-    for (const std::string_view argument : Args(raw)) {
-      out_->push_back(separator);
-      AppendJsonString(argument, out_);
-      separator = ',';
-    }
-    out_->append(separator == '[' ? "[]" : "]");
-  }
-
-  void Flag(std::string_view key, bool value) {
-    if (value) {
-      Key(key);
-      out_->append("true");
-    }
-  }
-
-  void Close() { out_->push_back('}'); }
-
- private:
-  void Key(std::string_view key) {
-    out_->append(",\"");
-    out_->append(key);
-    out_->append("\":");
-  }
-
-  std::string* const out_;
-};
-
-void AddProcess(const ProcessView& process, Line* line) {
-  line->Number("process.pid", process.id.pid);
-  line->Number("process.parent_pid", process.parent.pid);
-  line->Number("process.real_user.id", process.uid);
-}
-
-// What no convention names; every event of a process ends with it.
-void AddProcessExtras(const ProcessView& process, Line* line) {
-  line->Text("masflow.comm", process.comm);
-  line->Number("masflow.gid", process.gid);
-  line->Number("masflow.cgroup_id", process.cgroup_id);
-  line->Number("masflow.process_start_ns", process.id.start.count());
-  line->Number("masflow.parent_start_ns", process.parent.start.count());
-}
-
-void AddExecutable(std::string_view path, Line* line) {
+void AddExecutable(std::string_view path, JsonLine* line) {
   // Without a slash in front it has no path (a memfd): all of it is the name.
   const bool has_path = path.starts_with('/');
   line->Text("process.executable.name", has_path ? path.substr(path.rfind('/') + 1) : path);
@@ -95,8 +28,8 @@ void AddExecutable(std::string_view path, Line* line) {
 }  // namespace
 
 void AppendJson(const ProcessExecView& e, WallTime at, std::string* out) {
-  Line line(at, "process.exec", out);
-  AddProcess(e.process, &line);
+  JsonLine line(at, "process.exec", out);
+  line.Process(e.process);
   line.Number("process.user.id", e.euid);
   if (e.executable.has_value()) {
     AddExecutable(*e.executable, &line);
@@ -115,13 +48,13 @@ void AppendJson(const ProcessExecView& e, WallTime at, std::string* out) {
   line.Flag("masflow.pre_existing", e.pre_existing);
   line.Number("masflow.tid", e.tid);
   line.Number("masflow.egid", e.egid);
-  AddProcessExtras(e.process, &line);
+  line.ProcessExtras(e.process);
   line.Close();
 }
 
 void AppendJson(const ProcessExitView& e, WallTime at, std::string* out) {
-  Line line(at, "process.exit", out);
-  AddProcess(e.process, &line);
+  JsonLine line(at, "process.exit", out);
+  line.Process(e.process);
   if (e.exit_code.has_value()) {
     line.Number("process.exit.code", unsigned{*e.exit_code});
   }
@@ -133,35 +66,33 @@ void AppendJson(const ProcessExitView& e, WallTime at, std::string* out) {
   }
   line.Flag("masflow.core_dumped", e.core_dumped);
   line.Number("masflow.duration_ns", e.duration.count());
-  AddProcessExtras(e.process, &line);
+  line.ProcessExtras(e.process);
   line.Close();
 }
 
 void AppendJson(const ProcessForkView& e, WallTime at, std::string* out) {
-  Line line(at, "process.fork", out);
-  AddProcess(e.process, &line);
+  JsonLine line(at, "process.fork", out);
+  line.Process(e.process);
   line.Number("masflow.parent_tid", e.parent_tid);
-  AddProcessExtras(e.process, &line);
+  line.ProcessExtras(e.process);
   line.Close();
 }
 
 void AppendJson(const ProcessExecFailureView& e, WallTime at, std::string* out) {
-  Line line(at, "process.exec", out);
-  AddProcess(e.process, &line);
-  const char* const name = strerrorname_np(e.error);
-  line.Text("error.type", name != nullptr ? name : "_OTHER");
-  line.Number("masflow.errno", e.error);
+  JsonLine line(at, "process.exec", out);
+  line.Process(e.process);
+  line.Error(e.error);
   if (e.filename.has_value()) {
     line.Text("masflow.filename", *e.filename);
   }
   line.Flag("masflow.filename_truncated", e.filename_truncated);
   line.Number("masflow.tid", e.tid);
-  AddProcessExtras(e.process, &line);
+  line.ProcessExtras(e.process);
   line.Close();
 }
 
 void AppendJson(const Loss& loss, WallTime at, std::string* out) {
-  Line line(at, "loss", out);
+  JsonLine line(at, "loss", out);
   line.Text("masflow.stream", Name(loss.stream));
   line.Text("masflow.reason", Name(loss.reason));
   line.Number("masflow.lost_records", loss.count);

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "masflow/process_stream.h"
 
-#include <algorithm>
-#include <bit>
-#include <string>
 #include <utility>
 
+#include "core/options_check.h"
 #include "core/session_core.h"
 #include "masflow_bpf/wire.h"
 #include "process/process_stream_core.h"
@@ -14,36 +12,13 @@ namespace masflow {
 inline namespace v0 {
 namespace {
 
-constexpr std::size_t kFilterValues = 1024;
-constexpr std::size_t kSmallestRing = 4096;
-constexpr std::size_t kLargestRing = std::size_t{1} << 30;
-
-absl::Status CheckFilter(const ProcessFilter& filter) {
-  const std::size_t longest = std::max({filter.pids.size(), filter.trees.size(), filter.uids.size(),
-                                        filter.comms.size(), filter.cgroups.size()});
-  if (longest > kFilterValues) {
-    return absl::InvalidArgumentError("a list of ProcessFilter holds more than 1,024 values");
-  }
-  for (const std::string& comm : filter.comms) {
-    if (comm.empty() || comm.size() >= MF_COMM_LEN) {
-      return absl::InvalidArgumentError(
-          "ProcessFilter::comms: \"" + comm +
-          "\" is not from 1 to 15 bytes long, so no process can have it");
-    }
-  }
-  return absl::OkStatus();
-}
-
 absl::Status Check(const ProcessOptions& options) {
   if (options.args_limit > MF_ARGS_MAX) {
     return absl::InvalidArgumentError("ProcessOptions::args_limit is above 16,383");
   }
-  if (!std::has_single_bit(options.ring_bytes) || options.ring_bytes < kSmallestRing ||
-      options.ring_bytes > kLargestRing) {
-    return absl::InvalidArgumentError(
-        "ProcessOptions::ring_bytes must be a power of two from 4 KiB to 1 GiB");
-  }
-  return CheckFilter(options.filter);
+  absl::Status status = internal::CheckRingBytes(options.ring_bytes);
+  status.Update(internal::CheckProcessFilter(options.filter));
+  return status;
 }
 
 }  // namespace

@@ -10,8 +10,8 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -46,13 +46,13 @@ class ReplaySource final : public RecordSource {
 
  private:
   struct Stream {
-    std::optional<RecordFilter> filter;  // there is one if the stream is open
+    std::unique_ptr<RecordFilter> filter;  // there is one if the stream is open
     bool paused = false;
     bool caught_up = false;  // told so, and no record since
     std::atomic<std::uint64_t> produced{0};
     std::array<std::atomic<std::uint64_t>, kLossReasons> lost{};
 
-    bool open() const { return filter.has_value(); }
+    bool open() const { return filter != nullptr; }
     void Close();
   };
 
@@ -73,7 +73,9 @@ class ReplaySource final : public RecordSource {
 
   Stream& at(StreamKind stream) { return streams_[static_cast<std::size_t>(stream)]; }
   bool AnyOpen() const;
-  void FollowSnapshot(RecordFilter* filter) const;
+  // Once for each record, right before it leaves the reader.
+  bool Passes(const RecordFrame& frame);
+  void FollowSnapshot(ProcessMatch* processes) const;
 
   Step DoStep(Turn& turn);
   // Each handles reader_'s frame and pops it, or leaves it for later.
@@ -105,38 +107,40 @@ void ReplaySource::Stream::Close() {
 }
 
 absl::Status ReplaySource::Open(const StreamConfig& config) {
-  const auto& options = std::get<ProcessOptions>(config);
-  if (!options.filter.cgroups.empty()) {
-    return absl::UnimplementedError(
-        "filter.cgroups cannot be applied to a recording, which holds cgroup ids but not the tree "
-        "of cgroups: apply it when recording");
+  absl::StatusOr<std::unique_ptr<RecordFilter>> filter = MakeRecordFilter(config);
+  if (!filter.ok()) {
+    return filter.status();
   }
-  RecordFilter filter(options);
-  if (filter.follows_trees()) {
-    FollowSnapshot(&filter);
+  if ((*filter)->processes().follows_trees()) {
+    FollowSnapshot(&(*filter)->processes());
   }
-  at(KindOf(config)).filter.emplace(std::move(filter));
+  at(KindOf(config)).filter = *std::move(filter);
   Wake();
   return absl::OkStatus();
 }
 
 // The live source knows the descendants that run as it opens; here the snapshot tells.
-void ReplaySource::FollowSnapshot(RecordFilter* filter) const {
+void ReplaySource::FollowSnapshot(ProcessMatch* processes) const {
   absl::StatusOr<std::unique_ptr<RecordingReader>> reader = reader_->FromStart();
   if (!reader.ok()) {
     return;  // then records join by their order, which is nearly always the same
   }
   for (std::size_t i = 0; i < kMaxSnapshotFrames; ++i) {
     const Frame* const frame = (*reader)->Peek();
-    if (frame == nullptr || std::holds_alternative<CaughtUpFrame>(*frame)) {
+    if (frame == nullptr) {
       break;
     }
-    if (const auto* record = std::get_if<RecordFrame>(frame)) {
-      filter->NoteRunning(record->bytes);
+    if (const auto* end = std::get_if<CaughtUpFrame>(frame);
+        end != nullptr && end->stream == StreamKind::kProcess) {
+      break;
+    }
+    if (const auto* record = std::get_if<RecordFrame>(frame);
+        record != nullptr && record->stream == StreamKind::kProcess) {
+      processes->NoteRunning(record->bytes);
     }
     (*reader)->Pop();
   }
-  filter->JoinRunning();
+  processes->JoinRunning();
 }
 
 void ReplaySource::Close(StreamKind stream) {
@@ -180,16 +184,13 @@ ReplaySource::Step ReplaySource::DoStep(Turn& turn) {
 
 ReplaySource::Step ReplaySource::Handle(const RecordFrame& frame, Turn& turn) {
   Stream& stream = at(frame.stream);
-  if (!stream.open()) {
-    return PassOver(turn);
-  }
-  if (stream.paused) {
+  if (stream.open() && stream.paused) {
     return Step::kBlocked;
   }
-  if (turn.records >= turn.max || turn.lost) {
+  if (stream.open() && (turn.records >= turn.max || turn.lost)) {
     return Step::kTurnOver;
   }
-  if (!stream.filter->Passes(frame.bytes)) {
+  if (!Passes(frame)) {
     return PassOver(turn);
   }
   stream.caught_up = false;
@@ -199,6 +200,14 @@ ReplaySource::Step ReplaySource::Handle(const RecordFrame& frame, Turn& turn) {
   reader_->Pop();
   stream.paused = stream.paused || verdict == RecordSink::Verdict::kPause;
   return verdict == RecordSink::Verdict::kStop ? Step::kTurnOver : Step::kNext;
+}
+
+bool ReplaySource::Passes(const RecordFrame& frame) {
+  if (frame.stream == StreamKind::kProcess && at(StreamKind::kTcp).open()) {
+    at(StreamKind::kTcp).filter->FollowProcess(frame.bytes);
+  }
+  Stream& stream = at(frame.stream);
+  return stream.open() && stream.filter->Passes(frame.bytes);
 }
 
 ReplaySource::Step ReplaySource::Handle(const Loss& loss, Turn& turn) {

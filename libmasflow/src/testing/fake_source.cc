@@ -13,6 +13,7 @@
 #include "core/record_source.h"
 #include "core/unique_fd.h"
 #include "wire/process_encode.h"
+#include "wire/tcp_encode.h"
 
 namespace masflow::testing {
 
@@ -233,6 +234,24 @@ void FakeSource::Push(const ProcessFork& event) {
 }
 void FakeSource::Push(const ProcessExecFailure& event) {
   source_->Push(StreamKind::kProcess, internal::EncodeRecord(event));
+}
+void FakeSource::Push(const TcpConnect& event) {
+  source_->Push(StreamKind::kTcp, internal::EncodeRecord(event));
+}
+void FakeSource::Push(const TcpAccept& event) {
+  source_->Push(StreamKind::kTcp, internal::EncodeRecord(event));
+}
+void FakeSource::Push(const TcpData& event) {
+  source_->Push(StreamKind::kTcp, internal::EncodeRecord(event));
+}
+void FakeSource::Push(const TcpClose& event) {
+  source_->Push(StreamKind::kTcp, internal::EncodeRecord(event));
+}
+void FakeSource::Push(const TcpOpen& event) {
+  source_->Push(StreamKind::kTcp, internal::EncodeRecord(event));
+}
+void FakeSource::Push(const TcpListen& event) {
+  source_->Push(StreamKind::kTcp, internal::EncodeRecord(event));
 }
 
 void FakeSource::PushRecord(StreamKind stream, std::span<const std::byte> record) {

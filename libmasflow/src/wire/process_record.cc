@@ -6,20 +6,12 @@
 #include <cstring>
 #include <utility>
 
+#include "wire/read_record.h"
+
 namespace masflow::internal {
 namespace {
 
-using Bytes = std::span<const std::byte>;
-
-// Records lie unaligned in recordings, so fixed parts are copied, never cast.
-template <class Record>
-bool ReadFixed(Bytes bytes, Record* record) {
-  if (bytes.size() < sizeof(Record)) {
-    return false;
-  }
-  std::memcpy(record, bytes.data(), sizeof(Record));
-  return record->header.size == bytes.size();
-}
+using Bytes = RecordSpan;
 
 // Takes `size` bytes off the front of *rest; false if there are not so many.
 bool TakeText(Bytes* rest, std::size_t size, std::string_view* text) {
@@ -29,28 +21,6 @@ bool TakeText(Bytes* rest, std::size_t size, std::string_view* text) {
   *text = {reinterpret_cast<const char*>(rest->data()), size};
   *rest = rest->subspan(size);
   return true;
-}
-
-KernelTime Time(const mf_header& header) {
-  return KernelTime(std::chrono::nanoseconds(header.ktime_ns));
-}
-
-ProcessId Id(std::uint32_t pid, std::uint64_t start_ns) {
-  return {pid, std::chrono::nanoseconds(start_ns)};
-}
-
-// `comm` receives the text that the returned process points to.
-ProcessView ReadProcess(const mf_header& header, const mf_process& wire,
-                        std::array<char, MF_COMM_LEN>* comm) {
-  std::memcpy(comm->data(), wire.comm, comm->size());
-  ProcessView process;
-  process.id = Id(header.pid, wire.start_ns);
-  process.parent = Id(wire.ppid, wire.parent_start_ns);
-  process.uid = wire.uid;
-  process.gid = wire.gid;
-  process.cgroup_id = wire.cgroup_id;
-  process.comm = {comm->data(), strnlen(comm->data(), comm->size())};
-  return process;
 }
 
 ProcessRecordHead::Role RoleOf(const mf_header& header) {
@@ -73,16 +43,14 @@ std::optional<ProcessRecordHead> PeekProcessRecord(Bytes record) {
     mf_header header;
     mf_process process;
   } fixed;
-  if (record.size() < sizeof(fixed)) {
+  if (!CopyFront(record, &fixed)) {
     return std::nullopt;
   }
-  std::memcpy(&fixed, record.data(), sizeof(fixed));
   ProcessRecordHead head{.process = Id(fixed.header.pid, fixed.process.start_ns),
                          .time = Time(fixed.header),
                          .role = RoleOf(fixed.header)};
   mf_exit exit;
-  if (fixed.header.kind == MF_KIND_EXIT && record.size() >= sizeof(exit)) {
-    std::memcpy(&exit, record.data(), sizeof(exit));
+  if (fixed.header.kind == MF_KIND_EXIT && CopyFront(record, &exit)) {
     // Unsigned, for a damaged record may hold any numbers.
     head.started = KernelTime(std::chrono::nanoseconds(exit.header.ktime_ns - exit.duration_ns));
   }
@@ -90,11 +58,10 @@ std::optional<ProcessRecordHead> PeekProcessRecord(Bytes record) {
 }
 
 std::optional<ProcessRecordView> ProcessDecoder::Decode(Bytes record) {
-  if (record.size() < sizeof(mf_header)) {
+  mf_header header;
+  if (!CopyFront(record, &header)) {
     return std::nullopt;
   }
-  mf_header header;
-  std::memcpy(&header, record.data(), sizeof(header));
   switch (header.kind) {
     case MF_KIND_EXEC:
       return DecodeExec(record);
@@ -183,7 +150,7 @@ bool ProcessDecoder::JoinPath(std::string_view components, std::size_t parts, bo
 
 std::optional<ProcessRecordView> ProcessDecoder::DecodeExit(Bytes record) {
   mf_exit wire;
-  if (!ReadFixed(record, &wire) || record.size() != sizeof(wire)) {
+  if (!ReadWhole(record, &wire)) {
     return std::nullopt;
   }
   ProcessExitView e;
@@ -201,7 +168,7 @@ std::optional<ProcessRecordView> ProcessDecoder::DecodeExit(Bytes record) {
 
 std::optional<ProcessRecordView> ProcessDecoder::DecodeFork(Bytes record) {
   mf_fork wire;
-  if (!ReadFixed(record, &wire) || record.size() != sizeof(wire)) {
+  if (!ReadWhole(record, &wire)) {
     return std::nullopt;
   }
   ProcessForkView e;

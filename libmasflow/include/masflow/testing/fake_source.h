@@ -21,6 +21,7 @@
 #include "masflow/events.h"
 #include "masflow/session.h"
 #include "masflow/stats.h"
+#include "masflow/tcp_events.h"
 
 namespace masflow::testing {
 
@@ -40,6 +41,12 @@ class FakeSource {
   void Push(const ProcessExit& event);
   void Push(const ProcessFork& event);
   void Push(const ProcessExecFailure& event);
+  void Push(const TcpConnect& event);
+  void Push(const TcpAccept& event);
+  void Push(const TcpData& event);
+  void Push(const TcpClose& event);
+  void Push(const TcpOpen& event);
+  void Push(const TcpListen& event);
   // Bytes as a kernel program would have sent them, well formed or not.
   void PushRecord(StreamKind stream, std::span<const std::byte> record);
 

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* System call numbers and arguments, and the functions behind them, per architecture. */
+#ifndef MASFLOW_SYSCALL_BPF_H
+#define MASFLOW_SYSCALL_BPF_H
+
+#include "masflow_bpf/vmlinux.h"
+
+#include <bpf/bpf_core_read.h>
+
+#if defined(__TARGET_ARCH_x86)
+#define NR_CONNECT 42
+#define NR_ACCEPT 43
+#define NR_EXECVE 59
+#define NR_ACCEPT4 288
+#define NR_EXECVEAT 322
+#define TS_COMPAT 0x2
+#define SYSCALL_FUNCTION(name) "__x64_sys_" name
+#define SYSCALL_NR(r) ((long)BPF_CORE_READ(r, orig_ax))
+#define SYSCALL_NR_FIELD orig_ax
+#define SYSCALL_ARG1(r) (BPF_CORE_READ(r, di))
+#define SYSCALL_ARG2(r) (BPF_CORE_READ(r, si))
+#define SYSCALL_RESULT(r) ((long)BPF_CORE_READ(r, ax))
+#define IS_COMPAT(task) (BPF_CORE_READ(task, thread_info.status) & TS_COMPAT)
+/* Of a kprobe. */
+#define FUNCTION_ARG1(ctx) ((ctx)->di)
+#define FUNCTION_ARG2(ctx) ((ctx)->si)
+#define FUNCTION_RESULT(ctx) ((long)(ctx)->ax)
+#elif defined(__TARGET_ARCH_arm64)
+#define NR_ACCEPT 202
+#define NR_CONNECT 203
+#define NR_EXECVE 221
+#define NR_ACCEPT4 242
+#define NR_EXECVEAT 281
+#define TIF_32BIT 22
+#define SYSCALL_FUNCTION(name) "__arm64_sys_" name
+#define SYSCALL_NR(r) ((long)BPF_CORE_READ(r, syscallno))
+#define SYSCALL_NR_FIELD syscallno
+#define SYSCALL_ARG1(r) (BPF_CORE_READ(r, orig_x0))
+#define SYSCALL_ARG2(r) (BPF_CORE_READ(r, regs[1]))
+#define SYSCALL_RESULT(r) ((long)BPF_CORE_READ(r, regs[0]))
+#define IS_COMPAT(task) (BPF_CORE_READ(task, thread_info.flags) & (1UL << TIF_32BIT))
+#define FUNCTION_ARG1(ctx) (((struct user_pt_regs *)(ctx))->regs[0])
+#define FUNCTION_ARG2(ctx) (((struct user_pt_regs *)(ctx))->regs[1])
+#define FUNCTION_RESULT(ctx) ((long)((struct user_pt_regs *)(ctx))->regs[0])
+#endif
+
+#endif /* MASFLOW_SYSCALL_BPF_H */

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The table of all options.
+#ifndef MASFLOW_CLI_OPTIONS_H_
+#define MASFLOW_CLI_OPTIONS_H_
+
+#include <span>
+#include <string_view>
+
+#include <absl/status/status.h>
+
+#include "flags.h"
+
+namespace masflow_cli {
+
+// What has to be shown for an option to mean something.
+enum class Needs { kNothing, kProcesses, kTcp };
+
+struct Option {
+  const char* name;
+  const char* value;  // how --help calls its value; null: takes none
+  const char* help;
+  Needs needs;
+  // What is for both streams is set in Flags::process.
+  absl::Status (*apply)(std::string_view value, Flags* flags);
+};
+
+// In the order of --help.
+std::span<const Option> AllOptions();
+
+}  // namespace masflow_cli
+
+#endif  // MASFLOW_CLI_OPTIONS_H_

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef MASFLOW_BPF_TRACEPOINT_H_
+#define MASFLOW_BPF_TRACEPOINT_H_
+
+struct bpf_link;
+struct bpf_program;
+
+namespace masflow::internal {
+
+// As bpf_program__attach for a program of SEC("tracepoint/<group>/<name>"), but also where
+// tracefs is not mounted: then it is looked into without being mounted anywhere, for which
+// CAP_SYS_ADMIN is needed. Null with errno.
+bpf_link* AttachTracepoint(bpf_program* program);
+
+}  // namespace masflow::internal
+
+#endif  // MASFLOW_BPF_TRACEPOINT_H_

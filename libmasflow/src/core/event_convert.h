@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the conversions between the two flavours of events share.
+#ifndef MASFLOW_CORE_EVENT_CONVERT_H_
+#define MASFLOW_CORE_EVENT_CONVERT_H_
+
+#include <optional>
+
+#include "masflow/events.h"
+
+namespace masflow::internal {
+
+template <class To, class From>
+BasicProcess<To> ConvertProcess(const BasicProcess<From>& from) {
+  return {.id = from.id,
+          .parent = from.parent,
+          .uid = from.uid,
+          .gid = from.gid,
+          .cgroup_id = from.cgroup_id,
+          .comm = To(from.comm)};
+}
+
+template <class To, class From>
+std::optional<To> ConvertText(const std::optional<From>& from) {
+  return from.has_value() ? std::optional<To>(To(*from)) : std::nullopt;
+}
+
+}  // namespace masflow::internal
+
+#endif  // MASFLOW_CORE_EVENT_CONVERT_H_

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/options_check.h"
+
+#include <algorithm>
+#include <bit>
+#include <string>
+
+namespace masflow::internal {
+namespace {
+
+constexpr std::size_t kLongestComm = 15;
+constexpr std::size_t kSmallestRing = 4096;
+constexpr std::size_t kLargestRing = std::size_t{1} << 30;
+
+}  // namespace
+
+absl::Status CheckProcessFilter(const ProcessFilter& filter) {
+  const std::size_t longest = std::max({filter.pids.size(), filter.trees.size(), filter.uids.size(),
+                                        filter.comms.size(), filter.cgroups.size()});
+  if (longest > kMaxFilterValues) {
+    return absl::InvalidArgumentError("a list of ProcessFilter holds more than 1,024 values");
+  }
+  for (const std::string& comm : filter.comms) {
+    if (comm.empty() || comm.size() > kLongestComm) {
+      return absl::InvalidArgumentError(
+          "ProcessFilter::comms: \"" + comm +
+          "\" is not from 1 to 15 bytes long, so no process can have it");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckRingBytes(std::size_t bytes) {
+  if (!std::has_single_bit(bytes) || bytes < kSmallestRing || bytes > kLargestRing) {
+    return absl::InvalidArgumentError("ring_bytes must be a power of two from 4 KiB to 1 GiB");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace masflow::internal

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "format/json_line.h"
+
+#include <string.h>
+
+namespace masflow::internal {
+
+JsonLine::JsonLine(WallTime at, std::string_view event_name, std::string* out) : out_(out) {
+  out_->append(R"({"timestamp":")");
+  AppendTimestamp(at, out_);
+  out_->append(R"(","event.name":")");
+  out_->append(event_name);
+  out_->push_back('"');
+}
+
+void JsonLine::Key(std::string_view key) {
+  out_->append(",\"");
+  out_->append(key);
+  out_->append("\":");
+}
+
+void JsonLine::Text(std::string_view key, std::string_view raw) {
+  Key(key);
+  AppendJsonString(raw, out_);
+}
+
+void JsonLine::Arguments(std::string_view key, std::string_view raw) {
+  Key(key);
+  char separator = '[';
+  for (const std::string_view argument : Args(raw)) {
+    out_->push_back(separator);
+    AppendJsonString(argument, out_);
+    separator = ',';
+  }
+  out_->append(separator == '[' ? "[]" : "]");
+}
+
+void JsonLine::Flag(std::string_view key, bool value, bool usual) {
+  if (value != usual) {
+    Key(key);
+    out_->append(value ? "true" : "false");
+  }
+}
+
+void JsonLine::Error(int error) {
+  const char* const name = strerrorname_np(error);
+  Text("error.type", name != nullptr ? name : "_OTHER");
+  Number("masflow.errno", error);
+}
+
+void JsonLine::Process(const ProcessView& process) {
+  Number("process.pid", process.id.pid);
+  Number("process.parent_pid", process.parent.pid);
+  Number("process.real_user.id", process.uid);
+}
+
+void JsonLine::ProcessExtras(const ProcessView& process) {
+  Text("masflow.comm", process.comm);
+  Number("masflow.gid", process.gid);
+  Number("masflow.cgroup_id", process.cgroup_id);
+  Number("masflow.process_start_ns", process.id.start.count());
+  Number("masflow.parent_start_ns", process.parent.start.count());
+}
+
+}  // namespace masflow::internal

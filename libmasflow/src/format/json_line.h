@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the JSON lines of all events share.
+#ifndef MASFLOW_FORMAT_JSON_LINE_H_
+#define MASFLOW_FORMAT_JSON_LINE_H_
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "format/numbers.h"
+#include "masflow/format.h"
+
+namespace masflow::internal {
+
+// One object, from its brace to Close(). Keys are literals and need no escape.
+class JsonLine {
+ public:
+  JsonLine(WallTime at, std::string_view event_name, std::string* out);
+
+  template <class Integer>
+  void Number(std::string_view key, Integer value) {
+    Key(key);
+    AppendNumber(value, out_);
+  }
+
+  // In the unit that the key names.
+  template <class Rep, class Period>
+  void Number(std::string_view key, std::chrono::duration<Rep, Period> value) {
+    Number(key, value.count());
+  }
+
+  // Nothing if absent.
+  template <class Value>
+  void Number(std::string_view key, const std::optional<Value>& value) {
+    if (value.has_value()) {
+      Number(key, *value);
+    }
+  }
+
+  void Text(std::string_view key, std::string_view raw);
+  void Arguments(std::string_view key, std::string_view raw);
+
+  // Nothing if it is as usual.
+  void Flag(std::string_view key, bool value, bool usual = false);
+
+  // error.type and masflow.errno.
+  void Error(int error);
+
+  // The process of an event, by the conventions; and what no convention names, with which
+  // every event of a process ends.
+  void Process(const ProcessView& process);
+  void ProcessExtras(const ProcessView& process);
+
+  void Close() { out_->push_back('}'); }
+
+ private:
+  void Key(std::string_view key);
+
+  std::string* const out_;
+};
+
+}  // namespace masflow::internal
+
+#endif  // MASFLOW_FORMAT_JSON_LINE_H_
