@@ -170,8 +170,12 @@ static __always_inline void read_ends(struct mf_tcp *tcp, struct sock *sk)
 
 static __always_inline void identify(struct mf_tcp *tcp, struct sock *sk)
 {
+  u64 address = 0;
+
+  /* Of a pointer that it knows (fexit) the verifier lets nobody calculate. */
+  bpf_probe_read_kernel(&address, sizeof(address), &sk);
   tcp->birth_ns = bpf_ktime_get_ns();
-  tcp->tag = (u64)sk * tag_secret >> 32;
+  tcp->tag = address * tag_secret >> 32;
   tcp->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
 }
 

@@ -166,7 +166,7 @@ constexpr Option kOptions[] = {
      [](Value, Flags* f) { return Set(&f->tcp.pre_existing, false); }},
     {"max-connections", "N", "tcp: open at once that can be followed (default 65536)", Needs::kTcp,
      [](Value v, Flags* f) { return ParseConnections(v, &f->tcp.max_connections); }},
-    {"ring-bytes", "BYTES", "buffer between kernel and command (default 1M), each stream",
+    {"ring-bytes", "BYTES", "buffer between kernel and command (default 1M; tcp 4M)",
      Needs::kNothing, ApplyRingBytes},
     {"duration", "TIME", "end after this time: 500ms, 10s, 5m, 2h", Needs::kNothing,
      [](Value v, Flags* f) { return ParseDuration(v, &f->duration.emplace()); }},
