@@ -191,12 +191,12 @@ static __always_inline void begin_listen(struct sock *sk, bool count)
   submit_record(&tcp_ring, &tcp_state, record);
 }
 
-static __always_inline void on_close(struct mf_conn *conn, struct sock *sk, int old)
+static __always_inline void on_close(struct mf_conn *conn, struct sock *sk, int from)
 {
   struct mf_tcp_counters counters;
   bool accepted;
 
-  judge_close(conn, sk, old);
+  judge_close(conn, sk, from);
   read_own_counters(&counters, conn, sk);
   if (conn->phase == MF_PHASE_QUEUED && conn->close_error) {
     /* accept() still hands it out. The counters are kept: a close of the listener clears them. */
@@ -225,17 +225,17 @@ static __always_inline void on_connect_closed(struct mf_conn *conn, struct sock 
   conn->phase = MF_PHASE_GIVEN_UP;
 }
 
-static __always_inline void on_state(struct mf_conn *conn, struct sock *sk, int old, int new)
+static __always_inline void on_state(struct mf_conn *conn, struct sock *sk, int from, int to)
 {
   /* The change to ESTABLISHED was missed (the socket was found amid it). */
-  if (conn->phase == MF_PHASE_CONNECTING && new != TCP_ESTABLISHED &&
-      old != TCP_SYN_SENT &&old != TCP_SYN_RECV) {
+  if (conn->phase == MF_PHASE_CONNECTING && to != TCP_ESTABLISHED && from != TCP_SYN_SENT &&
+      from != TCP_SYN_RECV) {
     conn->begin_ns = 0;
     end_connect(conn, sk, MF_CONNECTED, 0);
     if (!find_connection(sk))
       return;
   }
-  switch (new) {
+  switch (to) {
   case TCP_ESTABLISHED:
     if (conn->phase == MF_PHASE_CONNECTING)
       end_connect(conn, sk, MF_CONNECTED, 0);
@@ -261,10 +261,10 @@ static __always_inline void on_state(struct mf_conn *conn, struct sock *sk, int 
       on_connect_closed(conn, sk);
     } else if (conn->phase == MF_PHASE_OPEN || conn->phase == MF_PHASE_QUEUED) {
       /* Without an error it is the application that closes, so current is known. */
-      if (conn->phase == MF_PHASE_OPEN && (old == TCP_ESTABLISHED || old == TCP_CLOSE_WAIT) &&
+      if (conn->phase == MF_PHASE_OPEN && (from == TCP_ESTABLISHED || from == TCP_CLOSE_WAIT) &&
           !BPF_CORE_READ(sk, sk_err))
         note_user(conn);
-      on_close(conn, sk, old);
+      on_close(conn, sk, from);
     }
     break;
   }
@@ -273,31 +273,31 @@ static __always_inline void on_state(struct mf_conn *conn, struct sock *sk, int 
 static __always_inline int handle_state(u64 *ctx, bool again)
 {
   struct sock *sk = (struct sock *)ctx[0];
-  int old = (int)ctx[1];
-  int new = (int)ctx[2];
+  int from = (int)ctx[1];
+  int to = (int)ctx[2];
   struct mf_conn *conn;
   bool fresh;
 
   if (!is_tcp(sk))
     return 0;
   conn = find_connection(sk);
-  if (again && conn && conn->state == new)
+  if (again && conn && conn->state == to)
     return 0;
   /* With fast open a connection can be accepted, and have its entry, before. */
-  fresh = new == TCP_ESTABLISHED &&old == TCP_SYN_RECV && (!conn || conn->state != TCP_SYN_RECV);
+  fresh = to == TCP_ESTABLISHED && from == TCP_SYN_RECV && (!conn || conn->state != TCP_SYN_RECV);
   if (conn)
-    conn->state = new;
-  if (new == TCP_SYN_SENT) {
+    conn->state = to;
+  if (to == TCP_SYN_SENT) {
     begin_connect(sk, !again);
     return 0;
   }
-  if (new == TCP_LISTEN) {
+  if (to == TCP_LISTEN) {
     if (emit_listeners)
       begin_listen(sk, !again);
     return 0;
   }
   if (conn && !fresh)
-    on_state(conn, sk, old, new);
+    on_state(conn, sk, from, to);
   else if (conn)
     end_unseen(conn);
   if (fresh)

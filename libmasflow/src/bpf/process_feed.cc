@@ -140,10 +140,11 @@ absl::Status ProcessFeed::Start(const Environment& environment, const ForcedMech
 absl::Status ProcessFeed::TakeBacklog() {
   absl::StatusOr<RecordBatch> records =
       TakeSnapshot(skeleton_->progs.mf_snapshot, options_.args_limit);
-  if (records.ok()) {
-    SetBacklog(*std::move(records));
+  if (!records.ok()) {
+    return records.status();
   }
-  return records.status();
+  SetBacklog(*std::move(records));
+  return absl::OkStatus();
 }
 
 }  // namespace masflow::internal

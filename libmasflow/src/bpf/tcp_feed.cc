@@ -125,15 +125,16 @@ absl::Status TcpFeed::Adopt() {
     return absl::OkStatus();
   }
   absl::StatusOr<std::vector<std::byte>> found = RunIterator(skeleton_->progs.mf_tcp_listeners);
-  if (!found.ok() || !options_.pre_existing) {
-    SetBacklog(found.ok() ? RecordBatch(*std::move(found)) : RecordBatch());
+  if (!found.ok()) {
     return found.status();
   }
-  const absl::StatusOr<std::vector<std::byte>> open = RunIterator(skeleton_->progs.mf_tcp_adopt);
-  if (!open.ok()) {
-    return open.status();
+  if (options_.pre_existing) {
+    const absl::StatusOr<std::vector<std::byte>> open = RunIterator(skeleton_->progs.mf_tcp_adopt);
+    if (!open.ok()) {
+      return open.status();
+    }
+    found->insert(found->end(), open->begin(), open->end());
   }
-  found->insert(found->end(), open->begin(), open->end());
   SetBacklog(RecordBatch(*std::move(found)));
   return absl::OkStatus();
 }

@@ -107,7 +107,7 @@ class StreamCore : public StreamSink {
       NoteMalformed();
       return;
     }
-    std::visit([this](const auto& event) { DeliverView(event); }, *view);
+    std::visit([this](const auto& event) { this->DeliverView(event); }, *view);
   }
 
   void NoteMalformed() { Add(malformed_, 1); }
