@@ -37,6 +37,10 @@
 #define MF_KIND_TCP_CLOSE 19
 #define MF_KIND_TCP_OPEN 20
 #define MF_KIND_TCP_LISTEN 21
+#define MF_KIND_HTTP_CONNECTION 32
+#define MF_KIND_HTTP_DATA 33
+#define MF_KIND_HTTP_PROGRESS 34
+#define MF_KIND_HTTP_END 35
 
 #define MF_COMM_LEN 16
 
@@ -135,6 +139,8 @@ MF_SIZE(mf_exec_failed, 88);
 
 #include "masflow_bpf/wire_tcp.h"
 
+#include "masflow_bpf/wire_http.h"
+
 /* What iter/task mf_family yields; never in a ring or a recording. */
 struct mf_family_entry {
   __u32 pid;
@@ -161,7 +167,8 @@ MF_SIZE(mf_snapshot_entry, 16);
 #define MF_LOST_RING_FULL 0
 #define MF_LOST_TABLE_FULL 1  /* a tracking table had no room */
 #define MF_LOST_HOOK_MISSED 2 /* what would have told of it was not called */
-#define MF_LOST_REASONS 3
+#define MF_LOST_UNREAD 3      /* bytes of a message passed that could not be read */
+#define MF_LOST_REASONS 4
 
 /*
  * One per ring, in the object's data section, mapped into the reader.
@@ -175,6 +182,6 @@ struct mf_ring_state {
   __u64 produced; /* records due, delivered or lost */
   __u64 lost[MF_LOST_REASONS];
 };
-MF_SIZE(mf_ring_state, 40);
+MF_SIZE(mf_ring_state, 48);
 
 #endif /* MASFLOW_BPF_WIRE_H */

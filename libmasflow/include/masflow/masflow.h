@@ -6,6 +6,8 @@
 
 #include "masflow/events.h"          // IWYU pragma: export
 #include "masflow/format.h"          // IWYU pragma: export
+#include "masflow/http_events.h"     // IWYU pragma: export
+#include "masflow/http_stream.h"     // IWYU pragma: export
 #include "masflow/process_stream.h"  // IWYU pragma: export
 #include "masflow/session.h"         // IWYU pragma: export
 #include "masflow/stats.h"           // IWYU pragma: export

@@ -148,6 +148,7 @@ class MASFLOW_EXPORT Session {
   absl::Status status() const;
 
  private:
+  friend class HttpStream;
   friend class ProcessStream;
   friend class TcpStream;
   explicit Session(std::shared_ptr<internal::SessionCore> core);

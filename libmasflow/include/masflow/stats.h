@@ -15,19 +15,21 @@
 namespace masflow {
 inline namespace v0 {
 
-enum class StreamKind : std::uint8_t { kProcess = 0, kTcp = 1 };
-inline constexpr std::size_t kStreamKinds = 2;
+enum class StreamKind : std::uint8_t { kProcess = 0, kTcp = 1, kHttp = 2 };
+inline constexpr std::size_t kStreamKinds = 3;
 
 enum class LossReason : std::uint8_t {
   kRingFull = 0,  // the host drained too slowly, or the ring is smaller than the record
-  // A table in the kernel had no room: for a connection (TcpOptions::max_connections), or
-  // for a process of filter.trees (65,536). What it would have told of is one lost record.
+  // A table in the kernel had no room: for a connection (TcpOptions, HttpOptions:
+  // max_connections), or for a process of filter.trees (65,536). What it would have told of is one
+  // lost record.
   kTableFull = 1,
   kHookMissed = 2,  // the kernel skipped a program that was already running on that CPU
+  kUnread = 3,      // bytes of an HTTP message passed that the hook could not read
 };
-inline constexpr std::size_t kLossReasons = 3;
+inline constexpr std::size_t kLossReasons = 4;
 
-// "process", "tcp"; "ring full", "table full", "hook missed".
+// "process", "tcp", "http"; "ring full", "table full", "hook missed", "unread".
 MASFLOW_EXPORT std::string_view Name(StreamKind kind);
 MASFLOW_EXPORT std::string_view Name(LossReason reason);
 

@@ -102,7 +102,10 @@ absl::StatusOr<std::unique_ptr<StreamFeed>> LiveSource::OpenFeed(const StreamCon
   if (const auto* process = std::get_if<ProcessOptions>(&config)) {
     return ProcessFeed::Open(environment_, *process, options_.forced);
   }
-  return TcpFeed::Open(environment_, std::get<TcpOptions>(config), options_.forced);
+  if (const auto* tcp = std::get_if<TcpOptions>(&config)) {
+    return TcpFeed::Open(environment_, *tcp, options_.forced);
+  }
+  return absl::UnimplementedError("no HTTP yet");
 }
 
 absl::Status LiveSource::Open(const StreamConfig& config) {
@@ -284,7 +287,7 @@ SourceCounters LiveSource::Counters(StreamKind stream) const {
   SourceCounters counters;
   const std::uint64_t missed = counted.feed->MissedRuns();
   counters.lost = {ring.lost(MF_LOST_RING_FULL), ring.lost(MF_LOST_TABLE_FULL),
-                   ring.lost(MF_LOST_HOOK_MISSED) + missed};
+                   ring.lost(MF_LOST_HOOK_MISSED) + missed, ring.lost(MF_LOST_UNREAD)};
   counters.produced = ring.produced() + missed + counted.feed->produced_beside();
   return counters;
 }

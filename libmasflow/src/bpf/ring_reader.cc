@@ -114,7 +114,8 @@ std::uint64_t RingReader::lost(int wire_reason) const {
 
 void RingReader::ReportLoss(std::uint64_t missed, KernelTime now, RecordSink& sink) {
   const std::array<std::uint64_t, kLossReasons> counts{
-      lost(MF_LOST_RING_FULL), lost(MF_LOST_TABLE_FULL), lost(MF_LOST_HOOK_MISSED) + missed};
+      lost(MF_LOST_RING_FULL), lost(MF_LOST_TABLE_FULL), lost(MF_LOST_HOOK_MISSED) + missed,
+      lost(MF_LOST_UNREAD)};
   for (std::size_t reason = 0; reason < counts.size(); ++reason) {
     if (counts[reason] > reported_[reason]) {
       sink.OnLoss({.stream = stream_,

@@ -10,6 +10,8 @@ std::string_view Name(StreamKind kind) {
       return "process";
     case StreamKind::kTcp:
       return "tcp";
+    case StreamKind::kHttp:
+      return "http";
   }
   return "unknown stream";
 }
@@ -22,6 +24,8 @@ std::string_view Name(LossReason reason) {
       return "table full";
     case LossReason::kHookMissed:
       return "hook missed";
+    case LossReason::kUnread:
+      return "unread";
   }
   return "unknown reason";
 }

@@ -14,6 +14,7 @@
 
 #include <absl/status/status.h>
 
+#include "masflow/http_stream.h"
 #include "masflow/process_stream.h"
 #include "masflow/stats.h"
 #include "masflow/support.h"
@@ -24,7 +25,7 @@ namespace masflow::internal {
 using RecordBytes = std::span<const std::byte>;
 
 // What a stream asks of its source; one alternative per StreamKind, in that order.
-using StreamConfig = std::variant<ProcessOptions, TcpOptions>;
+using StreamConfig = std::variant<ProcessOptions, TcpOptions, HttpOptions>;
 inline StreamKind KindOf(const StreamConfig& config) {
   return static_cast<StreamKind>(config.index());
 }

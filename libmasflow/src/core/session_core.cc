@@ -213,9 +213,9 @@ void SessionCore::CloseNow(StreamKind kind, bool aborted) {
     Stream& stream = streams_[Index(kind)];
     StreamStats& last = closed_[Index(kind)];
     const SourceCounters counters = source_->Counters(kind);
-    last.produced = counters.produced;
-    last.lost = counters.lost;
     stream.sink->AddCounts(&last);
+    last.produced += counters.produced;
+    last.lost = counters.lost;
     source_->Close(kind);
     sink = std::exchange(stream.sink, nullptr);
     aborted = aborted || stream.closing;
@@ -249,7 +249,7 @@ SessionStats SessionCore::stats() const {
     }
     streams_[i].sink->AddCounts(&stats.streams[i]);  // first: no more than was produced
     const SourceCounters counters = source_->Counters(static_cast<StreamKind>(i));
-    stats.streams[i].produced = counters.produced;
+    stats.streams[i].produced += counters.produced;
     stats.streams[i].lost = counters.lost;
   }
   return stats;

@@ -28,7 +28,8 @@ class StreamSink {
   // Nothing will come any more. `aborted`: by the host, in the middle.
   virtual void OnEnd(bool aborted) = 0;
 
-  // Adds the counts that the stream keeps (all but produced and lost). Any thread.
+  // Adds the counts that the stream keeps: all but the records that its source produced
+  // and lost. Any thread.
   virtual void AddCounts(StreamStats* stats) const = 0;
 };
 

@@ -16,12 +16,18 @@ const ProcessFilter& Processes(const ProcessOptions& options) {
 const ProcessFilter& Processes(const TcpOptions& options) {
   return options.filter.process;
 }
+const ProcessFilter& Processes(const HttpOptions& options) {
+  return options.filter.process;
+}
 
 absl::StatusOr<std::unique_ptr<RecordFilter>> Make(const ProcessOptions& options) {
   return MakeProcessFilter(options);
 }
 absl::StatusOr<std::unique_ptr<RecordFilter>> Make(const TcpOptions& options) {
   return MakeTcpFilter(options);
+}
+absl::StatusOr<std::unique_ptr<RecordFilter>> Make(const HttpOptions&) {
+  return absl::UnimplementedError("no HTTP yet");
 }
 
 }  // namespace

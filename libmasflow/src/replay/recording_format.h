@@ -19,8 +19,8 @@ inline constexpr std::uint32_t kRecordingByteOrder = 0x01020304;
 inline constexpr std::uint32_t kRecordingByteOrderSwapped = 0x04030201;
 
 // A new frame type or a new stream raises it; what the records hold is MF_WIRE_VERSION's.
-// Readers take all versions up to theirs. 2: the TCP stream.
-inline constexpr std::uint32_t kRecordingFormatVersion = 2;
+// Readers take all versions up to theirs. 2: the TCP stream. 3: the HTTP stream.
+inline constexpr std::uint32_t kRecordingFormatVersion = 3;
 
 // Followed by the three texts, one after the other, and zeros up to header_bytes.
 struct RecordingHeader {
