@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * HTTP/1.x, as bytes: which connections speak it, the first bytes of each message, and
+ * how far each way has come. Messages and exchanges are made of that by the reader
+ * (src/http). Every program is off until the reader turns it on (src/bpf/http_feed).
+ *
+ * Per call that moves bytes: one lookup where the connection is no HTTP; else, as long as a
+ * message's capture lasts, one record; beyond that the bytes are only counted.
+ */
+#include "masflow_bpf/vmlinux.h"
+#include "masflow_bpf/wire.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
+#include "filter.bpf.h"
+#include "http_judge.bpf.h"
+#include "http_payload.bpf.h"
+#include "http_table.bpf.h"
+#include "ring.bpf.h"
+#include "socket.bpf.h"
+#include "task.bpf.h"
+#include "tree.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* Bytes of a message; at most MF_HTTP_CAPTURE_MAX. Set before the load. */
+const volatile __u32 request_capture = 4096;
+const volatile __u32 response_capture = 2048;
+
+#define MSG_OOB 0x1
+#define MSG_PEEK 0x2
+#define MSG_TRUNC 0x20
+
+/* From include/net/tcp_states.h and sock.h; part of the kernel's ABI. */
+enum { TCP_FIN_WAIT1 = 4, TCP_CLOSE = 7, TCP_LAST_ACK = 9 };
+#define SHUTDOWN_MASK 3
+
+/* One call that moved bytes of a connection. */
+struct mf_call {
+  struct sock *sk;
+  struct mf_http_conn *conn;
+  u32 bytes;
+  u8 way;
+  bool turned; /* the way before was the other one */
+  u16 flags;   /* for the record */
+  u64 now_ns;
+  struct mf_payload payload;
+};
+
+static __always_inline u32 read_ports(struct tcp_sock *tp)
+{
+  return (u32)tp->inet_conn.icsk_inet.inet_sport << 16 |
+         tp->inet_conn.icsk_inet.sk.__sk_common.skc_dport;
+}
+
+/*
+ * Bytes of the connection that went before this call: the kernel's counters tell how many,
+ * so it need not be seen to open. (bytes_acked counts the SYN of the side that opened it.)
+ */
+static __always_inline bool had_bytes_before(struct tcp_sock *tp, const struct mf_call *call)
+{
+  u64 sent = tp->bytes_acked + (u32)(tp->write_seq - tp->snd_una);
+  u64 received = tp->bytes_received - (u32)(tp->rcv_nxt - tp->copied_seq);
+
+  if (call->way == MF_WAY_SENT)
+    sent -= call->bytes;
+  else
+    received -= call->bytes;
+  return sent > 1 || received > 0;
+}
+
+/* The table is full: what looks like a request would have been an exchange. */
+static __always_inline void count_untracked(const struct mf_call *call)
+{
+  u8 prefix[MF_HEAD_PREFIX] = {};
+
+  if (call->bytes < MF_HEAD_PREFIX || !call->payload.readable ||
+      read_prefix(prefix, &call->payload, call->bytes) != MF_HEAD_PREFIX ||
+      !begins_known_request(prefix))
+    return;
+  __sync_fetch_and_add(&http_state.produced, 1);
+  count_lost(&http_state, MF_LOST_TABLE_FULL);
+}
+
+static __always_inline void count_unread(void)
+{
+  __sync_fetch_and_add(&http_state.produced, 1);
+  count_lost(&http_state, MF_LOST_UNREAD);
+}
+
+/* Bytes have passed unread: the next record or, if there is none, the pass will tell. The
+ * reader may be asleep, and has to wake up for that. */
+static __always_inline void mark_unread(struct mf_http_conn *conn, struct sock *sk)
+{
+  volatile u64 *wake_at = &http_state.wake_at;
+  u64 key = (u64)sk;
+  u8 one = 1;
+
+  if (conn->unread)
+    return;
+  conn->unread = 1;
+  bpf_map_update_elem(&http_unread, &key, &one, BPF_ANY); /* full: it is told later */
+  __sync_fetch_and_add(&unread_marks, 1);
+  if (*wake_at == 0 && nudge_reader(&http_ring))
+    *wake_at = MF_WAKE_SENT;
+}
+
+/* Bytes that no hook saw (splice) lie between what we know and this call. */
+static __always_inline void skip_gap(struct mf_call *call, struct tcp_sock *tp, u32 end_seq)
+{
+  struct mf_http_flow *flow = &call->conn->ways[call->way];
+  u32 gap = end_seq - call->bytes - flow->seq;
+
+  /* TLS in the kernel adds to what is sent, below these hooks. */
+  if ((s32)gap > 0 && !tp->inet_conn.icsk_ulp_ops) {
+    flow->offset += gap;
+    mark_unread(call->conn, call->sk);
+  }
+  flow->seq = end_seq;
+}
+
+static __always_inline u32 capture_of(const struct mf_http_conn *conn, u8 way)
+{
+  return conn->request_way == way ? request_capture : response_capture;
+}
+
+/*
+ * Sets what may be captured of this call and the following ones of its way, and whether the
+ * connection is to be given up. A message begins where the way turns, or in the middle
+ * of a way where the bytes look like it: interim and pipelined responses.
+ */
+static __always_inline void judge(struct mf_call *call)
+{
+  struct mf_http_conn *conn = call->conn;
+  struct mf_http_flow *flow = &conn->ways[call->way];
+  u8 prefix[MF_HEAD_PREFIX] = {};
+  enum mf_verdict verdict;
+  u32 known = flow->prefix_len;
+  u32 size;
+
+  if (call->turned) {
+    known = flow->prefix_len = 0;
+    flow->budget = 0;
+  }
+  if (!call->payload.readable) {
+    flow->prefix_len = MF_HEAD_PREFIX;
+    return;
+  }
+  if (known >= MF_HEAD_PREFIX) {
+    /* In the middle of a message: a response that follows another one? */
+    if (conn->state != MF_HTTP_YES || call->bytes < MF_HEAD_PREFIX ||
+        read_prefix(prefix, &call->payload, call->bytes) != MF_HEAD_PREFIX ||
+        (!begins_known_request(prefix) && !begins_response(prefix, MF_HEAD_PREFIX)))
+      return;
+    flow->budget = capture_of(conn, call->way);
+    call->flags |= MF_HTTP_START;
+    return;
+  }
+  size = read_prefix(prefix, &call->payload, call->bytes);
+  for (u32 i = 0; i < MF_HEAD_PREFIX; ++i)
+    if (i < size && known + i < MF_HEAD_PREFIX)
+      flow->prefix[(known + i) & (MF_HEAD_PREFIX - 1)] = prefix[i];
+  size += known;
+  if (size > MF_HEAD_PREFIX)
+    size = MF_HEAD_PREFIX;
+  verdict = judge_prefix(flow->prefix, size);
+  note_verdict(conn, call->way, call->turned, verdict);
+  /* One call brought more than its first piece shows: that has to do. */
+  flow->prefix_len = verdict == MF_BEGINS_PERHAPS && call->bytes + known < MF_HEAD_PREFIX
+                         ? size
+                         : MF_HEAD_PREFIX;
+  if (verdict != MF_BEGINS_NOTHING) {
+    call->flags |= known == 0 ? MF_HTTP_START : 0;
+    if (known == 0)
+      flow->budget = capture_of(conn, call->way);
+  } else {
+    flow->budget = conn->state == MF_HTTP_YES && conn->doubt < MF_DOUBT_DORMANT
+                       ? capture_of(conn, call->way)
+                       : 0;
+  }
+}
+
+static __always_inline void capture(struct mf_call *call, struct mf_http_scratch *scratch)
+{
+  struct mf_http_conn *conn = call->conn;
+  struct mf_http_flow *flow = &conn->ways[call->way];
+  u32 wanted = call->bytes < flow->budget ? call->bytes : flow->budget;
+  u64 pid_tgid = bpf_get_current_pid_tgid();
+  struct mf_http_data *record = &scratch->record;
+  u64 size;
+
+  if (conn->unread)
+    send_progress(conn);
+  if (conn->pid != pid_tgid >> 32 && !announce(conn, call->sk))
+    return;
+  if (wanted > MF_HTTP_CAPTURE_MAX)
+    wanted = MF_HTTP_CAPTURE_MAX;
+  wanted = copy_payload(scratch, &call->payload, wanted);
+  if (!wanted) {
+    count_unread();
+    return;
+  }
+  flow->budget -= wanted;
+  if (!room_for_bulk(&http_ring)) {
+    __sync_fetch_and_add(&http_state.produced, 1);
+    note_ring_full(&http_ring, &http_state, take_wake_up(&http_ring, &http_state));
+    return;
+  }
+  record->header.kind = MF_KIND_HTTP_DATA;
+  record->header.flags = call->flags;
+  record->header.ktime_ns = call->now_ns;
+  record->header.pid = pid_tgid >> 32;
+  record->header.tid = (u32)pid_tgid;
+  fill_id(&record->id, conn);
+  record->offset = flow->offset;
+  record->cgroup_id = task_cgroup_id(current_task());
+  record->length = call->bytes;
+  record->captured = wanted;
+  record->way = call->way;
+  record->pad = 0;
+  size = wanted;
+  BOUND_TO_MASK(size, 16383);
+  size += sizeof(*record);
+  record->header.size = size;
+  send_record(&http_ring, &http_state, record, size);
+}
+
+/* The bytes of the call are told or lost: count them, and what was not captured. Only after
+ * the record is in the ring, see send_progress(). */
+static __always_inline void advance(struct mf_call *call, u32 captured)
+{
+  struct mf_http_flow *flow = &call->conn->ways[call->way];
+
+  flow->offset += call->bytes;
+  flow->last_ns = call->now_ns;
+  if (captured >= call->bytes)
+    return;
+  flow->tail_len = read_tail(&flow->tail, &call->payload, call->bytes);
+  mark_unread(call->conn, call->sk);
+}
+
+static __always_inline void on_moved(struct mf_call *call, struct tcp_sock *tp, void *scratch_map)
+{
+  struct mf_http_conn *conn = call->conn;
+  struct mf_http_flow *flow = &conn->ways[call->way];
+  struct mf_http_scratch *scratch;
+  u32 zero = 0, before;
+
+  call->now_ns = bpf_ktime_get_ns();
+  call->turned = conn->last_way != call->way;
+  call->flags = call->turned ? MF_HTTP_TURN : 0;
+  conn->last_way = call->way;
+  skip_gap(call, tp, call->way == MF_WAY_SENT ? tp->write_seq : tp->copied_seq);
+  judge(call);
+  if (conn->state == MF_HTTP_UNSURE && conn->doubt >= MF_DOUBT_OFF) {
+    conn->state = MF_HTTP_NO;
+    send_end(conn, MF_HTTP_END_NOT_HTTP);
+    return;
+  }
+  before = flow->budget;
+  scratch = bpf_map_lookup_elem(scratch_map, &zero);
+  if (before && call->payload.readable && scratch)
+    capture(call, scratch);
+  else if (call->turned && call->payload.is_lost && conn->state == MF_HTTP_YES)
+    count_unread();
+  advance(call, before - flow->budget);
+}
+
+static __always_inline struct mf_http_conn *find_or_add(struct mf_call *call, struct tcp_sock *tp)
+{
+  u32 ports = read_ports(tp);
+  struct mf_http_conn *conn = find_http(call->sk);
+
+  if (conn && conn->ports == ports)
+    return conn;
+  if (conn) /* its end was missed, see end_unseen() in tcp_close.bpf.h */
+    send_end(conn, MF_HTTP_END_UNSEEN);
+  conn = add_http(call->sk, ports);
+  if (!conn) {
+    find_call_payload(&call->payload, call->sk, call->way);
+    count_untracked(call);
+    return NULL;
+  }
+  conn->pre_existing = had_bytes_before(tp, call);
+  conn->ways[MF_WAY_SENT].seq = tp->write_seq - (call->way == MF_WAY_SENT ? call->bytes : 0);
+  conn->ways[MF_WAY_RECEIVED].seq = tp->copied_seq -
+                                    (call->way == MF_WAY_RECEIVED ? call->bytes : 0);
+  return conn;
+}
+
+/*
+ * By the length of each call, since 6.3, above what TLS does in the kernel. The payload is found
+ * by the registers of the system call.
+ * TP_PROTO(struct sock *sk, int ret, int flags)
+ */
+static __always_inline int on_call(u64 *ctx, u8 way, void *scratch_map)
+{
+  struct sock *sk = (struct sock *)ctx[0];
+  int ret = (int)ctx[1];
+  u32 flags = ctx[2];
+  struct mf_call call = {.sk = sk, .bytes = ret, .way = way};
+  struct tcp_sock *tp;
+
+  if (ret <= 0 || (way == MF_WAY_RECEIVED && (flags & (MSG_PEEK | MSG_OOB))))
+    return 0;
+  tp = bpf_skc_to_tcp_sock(sk);
+  if (!tp)
+    return 0;
+  call.conn = find_or_add(&call, tp);
+  if (!call.conn || call.conn->state == MF_HTTP_NO)
+    return 0;
+  find_call_payload(&call.payload, sk, way);
+  if (way == MF_WAY_RECEIVED && (flags & MSG_TRUNC)) /* the bytes were thrown away */
+    call.payload.readable = false;
+  on_moved(&call, tp, scratch_map);
+  return 0;
+}
+
+MF_HTTP_SCRATCH(send_scratch);
+MF_HTTP_SCRATCH(recv_scratch);
+
+SEC("tp_btf/sock_send_length")
+int mf_http_send(u64 *ctx)
+{
+  return on_call(ctx, MF_WAY_SENT, &send_scratch);
+}
+
+SEC("tp_btf/sock_recv_length")
+int mf_http_recv(u64 *ctx)
+{
+  return on_call(ctx, MF_WAY_RECEIVED, &recv_scratch);
+}
+
+#include "http_end.bpf.h"
+
+SEC("raw_tp/sched_process_fork")
+int mf_http_fork(u64 *ctx)
+{
+  struct task_struct *parent = (struct task_struct *)ctx[0];
+  struct task_struct *child = (struct task_struct *)ctx[1];
+  u32 pid = BPF_CORE_READ(child, tgid);
+
+  if ((u32)BPF_CORE_READ(child, pid) == pid) /* not a thread */
+    follow_fork(BPF_CORE_READ(parent, tgid), pid, &http_state);
+  return 0;
+}
+
+SEC("raw_tp/sched_process_exit")
+int mf_http_exit(u64 *ctx)
+{
+  struct task_struct *task = (struct task_struct *)ctx[0];
+  u32 pid = BPF_CORE_READ(task, tgid);
+
+  if (!is_alive(task))
+    bpf_map_delete_elem(&filter_trees, &pid);
+  return 0;
+}

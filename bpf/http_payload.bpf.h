@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Where the bytes of a call lie in the memory of the process, and how they get into a
+ * record: at most 64 pieces, and no more than asked for.
+ */
+#ifndef MASFLOW_HTTP_PAYLOAD_BPF_H
+#define MASFLOW_HTTP_PAYLOAD_BPF_H
+
+#include "masflow_bpf/vmlinux.h"
+#include "masflow_bpf/wire.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
+#include "socket.bpf.h"
+#include "syscall.bpf.h"
+#include "task.bpf.h"
+
+#define MF_PIECES_MAX 64
+
+/* As user space has them: the ABI of readv() and recvmsg(). */
+struct mf_iovec {
+  u64 base;
+  u64 size;
+};
+
+struct mf_msghdr {
+  u64 name;
+  u64 name_len;
+  u64 iov;
+  u64 iov_len;
+};
+
+struct mf_payload {
+  u64 base; /* of a single buffer; 0: see iov */
+  u64 iov;  /* array of mf_iovec in user space */
+  u64 skip; /* bytes of the first piece that are not meant */
+  u32 pieces;
+  bool readable;
+  bool is_lost; /* it is there, but not to be found by this hook */
+};
+
+/* What a record is put together in. One map for each program: these are preemptible from 7.0. */
+struct mf_http_scratch {
+  struct mf_http_data record;
+  /* Twice what is needed, so that a masked offset and a masked length stay within. */
+  u8 data[31744];
+  /* State of the loop over pieces: in registers it multiplies the verifier's work. */
+  u64 iov;
+  u64 skip;
+  u32 used;
+  u32 wanted;
+};
+
+#define MF_HTTP_SCRATCH(map_name)            \
+  struct {                                   \
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY); \
+    __uint(max_entries, 1);                  \
+    __type(key, u32);                        \
+    __type(value, struct mf_http_scratch);   \
+  } map_name SEC(".maps")
+
+/*
+ * The arguments of the system call that we are in: its registers are still there, and the
+ * kernel has just touched the memory. A task of io_uring can do other work inside of any
+ * call, so there the descriptor must be that of the socket.
+ */
+static __always_inline void find_call_payload(struct mf_payload *payload, struct sock *sk, u8 way)
+{
+  struct task_struct *task = bpf_get_current_task_btf();
+  struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+  bool sent = way == MF_WAY_SENT;
+  long nr = regs->SYSCALL_NR_FIELD;
+  u64 argument = regs->SYSCALL_ARG2_FIELD;
+  struct mf_msghdr header;
+
+  if (IS_COMPAT_FIELD(task) || (task->io_uring && tcp_socket_of(regs->SYSCALL_ARG1_FIELD) != sk)) {
+    payload->is_lost = true;
+  } else if (nr == (sent ? NR_WRITE : NR_READ) || nr == (sent ? NR_SENDTO : NR_RECVFROM)) {
+    payload->base = argument;
+    payload->readable = true;
+  } else if (nr == (sent ? NR_WRITEV : NR_READV)) {
+    payload->iov = argument;
+    payload->pieces = regs->SYSCALL_ARG3_FIELD;
+    payload->readable = true;
+  } else if (nr == (sent ? NR_SENDMSG : NR_RECVMSG)) {
+    if (bpf_probe_read_user(&header, sizeof(header), (void *)argument)) {
+      payload->is_lost = true;
+      return;
+    }
+    payload->iov = header.iov;
+    payload->pieces = header.iov_len;
+    payload->readable = true;
+  } else if (nr == NR_IO_URING_ENTER || nr == (sent ? NR_SENDMMSG : NR_RECVMMSG)) {
+    payload->is_lost = true;
+  } /* else sendfile, splice and the like: a body, rarely a head */
+}
+
+/* The bytes that a message begins with, as far as they lie in its first piece. */
+static __always_inline u32 read_prefix(u8 *prefix, const struct mf_payload *payload, u32 bytes)
+{
+  u64 base = payload->base;
+  u64 size = bytes;
+  struct mf_iovec piece;
+
+  if (!base) {
+    if (bpf_probe_read_user(&piece, sizeof(piece), (void *)payload->iov))
+      return 0;
+    base = piece.base + payload->skip;
+    if (piece.size - payload->skip < size)
+      size = piece.size - payload->skip;
+  }
+  if (size >= MF_HEAD_PREFIX)
+    return bpf_probe_read_user(prefix, MF_HEAD_PREFIX, (void *)base) ? 0 : MF_HEAD_PREFIX;
+  size &= MF_HEAD_PREFIX - 1;
+  return bpf_probe_read_user(prefix, size, (void *)base) ? 0 : size;
+}
+
+/* The same bounds for the verifier, right where they count: 5.10 and 6.1 forget those of a
+ * register that is spilled. */
+#define BOUND_TO_MASK(value, mask) asm volatile("%0 &= %1" : "+r"(value) : "i"(mask))
+
+static __always_inline bool copy_piece(struct mf_http_scratch *scratch, u64 base, u64 size)
+{
+  u64 at = scratch->used;
+  u64 left = scratch->wanted - scratch->used;
+
+  if (size > left)
+    size = left;
+  BOUND_TO_MASK(at, 16383);
+  BOUND_TO_MASK(size, 16383);
+  if (size > MF_HTTP_CAPTURE_MAX)
+    return false;
+  if (bpf_probe_read_user(scratch->data + at, size, (void *)base))
+    return false;
+  scratch->used += size;
+  return true;
+}
+
+/* Up to `wanted` bytes; how many could be read. */
+static __always_inline u32 copy_payload(struct mf_http_scratch *scratch,
+                                        const struct mf_payload *payload, u32 wanted)
+{
+  struct mf_iovec piece;
+  u64 skip;
+
+  scratch->used = 0;
+  scratch->wanted = wanted;
+  if (payload->base) {
+    copy_piece(scratch, payload->base, wanted);
+    return scratch->used;
+  }
+  scratch->iov = payload->iov;
+  scratch->skip = payload->skip;
+  for (u32 i = 0; i < MF_PIECES_MAX; ++i) {
+    if (i >= payload->pieces || scratch->used >= scratch->wanted)
+      break;
+    if (bpf_probe_read_user(&piece, sizeof(piece), (void *)(scratch->iov)))
+      break;
+    skip = scratch->skip;
+    scratch->skip = 0;
+    scratch->iov += sizeof(piece);
+    if (piece.size > skip && !copy_piece(scratch, piece.base + skip, piece.size - skip))
+      break;
+  }
+  return scratch->used;
+}
+
+/* The last bytes of the call, for those who look for the end of a chunked body. Of several
+ * pieces the last one, if the call is one that has sent them all. */
+static __always_inline u32 read_tail(u64 *tail, const struct mf_payload *payload, u32 bytes)
+{
+  u64 base = payload->base;
+  u64 size = bytes;
+  u64 number = 0;
+
+  if (!payload->readable || !base)
+    return 0;
+  if (size >= sizeof(number)) {
+    if (bpf_probe_read_user(&number, sizeof(number), (void *)(base + size - sizeof(number))))
+      return 0;
+    *tail = bpf_be64_to_cpu(number);
+    return sizeof(number);
+  }
+  size &= sizeof(number) - 1;
+  if (bpf_probe_read_user(&number, size, (void *)base))
+    return 0;
+  *tail = *tail << size * 8 | bpf_be64_to_cpu(number) >> (64 - size * 8);
+  return size;
+}
+
+#endif /* MASFLOW_HTTP_PAYLOAD_BPF_H */
