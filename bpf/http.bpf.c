@@ -45,6 +45,7 @@ struct mf_call {
   bool turned; /* the way before was the other one */
   u16 flags;   /* for the record */
   u64 now_ns;
+  u64 cgroup_id; /* of the current task */
   struct mf_payload payload;
 };
 
@@ -73,10 +74,10 @@ static __always_inline bool had_bytes_before(struct tcp_sock *tp, const struct m
 /* The table is full: what looks like a request would have been an exchange. */
 static __always_inline void count_untracked(const struct mf_call *call)
 {
-  u8 prefix[MF_HEAD_PREFIX] = {};
+  u64 prefix;
 
   if (call->bytes < MF_HEAD_PREFIX || !call->payload.readable ||
-      read_prefix(prefix, &call->payload, call->bytes) != MF_HEAD_PREFIX ||
+      read_prefix(&prefix, &call->payload, call->bytes) != MF_HEAD_PREFIX ||
       !begins_known_request(prefix))
     return;
   __sync_fetch_and_add(&http_state.produced, 1);
@@ -125,83 +126,102 @@ static __always_inline u32 capture_of(const struct mf_http_conn *conn, u8 way)
   return conn->request_way == way ? request_capture : response_capture;
 }
 
-/*
- * Sets what may be captured of this call and the following ones of its way, and whether the
- * connection is to be given up. A message begins where the way turns, or in the middle
- * of a way where the bytes look like it: interim and pipelined responses.
- */
-static __always_inline void judge(struct mf_call *call)
+/* The first bytes of a message are known, as far as this call brought them. */
+static __always_inline void judge_message(struct mf_call *call, u64 prefix, u32 size)
 {
   struct mf_http_conn *conn = call->conn;
   struct mf_http_flow *flow = &conn->ways[call->way];
-  u8 prefix[MF_HEAD_PREFIX] = {};
-  enum mf_verdict verdict;
   u32 known = flow->prefix_len;
-  u32 size;
+  enum mf_verdict verdict;
 
-  if (call->turned) {
-    known = flow->prefix_len = 0;
-    flow->budget = 0;
-  }
-  if (!call->payload.readable) {
-    flow->prefix_len = MF_HEAD_PREFIX;
-    return;
-  }
-  if (known >= MF_HEAD_PREFIX) {
-    /* In the middle of a message: a response that follows another one? */
-    if (conn->state != MF_HTTP_YES || call->bytes < MF_HEAD_PREFIX ||
-        read_prefix(prefix, &call->payload, call->bytes) != MF_HEAD_PREFIX ||
-        (!begins_known_request(prefix) && !begins_response(prefix, MF_HEAD_PREFIX)))
-      return;
-    flow->budget = capture_of(conn, call->way);
-    call->flags |= MF_HTTP_START;
-    return;
-  }
-  size = read_prefix(prefix, &call->payload, call->bytes);
-  for (u32 i = 0; i < MF_HEAD_PREFIX; ++i)
-    if (i < size && known + i < MF_HEAD_PREFIX)
-      flow->prefix[(known + i) & (MF_HEAD_PREFIX - 1)] = prefix[i];
+  flow->prefix |= prefix << known * 8;
   size += known;
   if (size > MF_HEAD_PREFIX)
     size = MF_HEAD_PREFIX;
   verdict = judge_prefix(flow->prefix, size);
   note_verdict(conn, call->way, call->turned, verdict);
-  /* One call brought more than its first piece shows: that has to do. */
+  /* If the call brought more than its first piece shows, that has to do. */
   flow->prefix_len = verdict == MF_BEGINS_PERHAPS && call->bytes + known < MF_HEAD_PREFIX
                          ? size
                          : MF_HEAD_PREFIX;
-  if (verdict != MF_BEGINS_NOTHING) {
-    call->flags |= known == 0 ? MF_HTTP_START : 0;
-    if (known == 0)
-      flow->budget = capture_of(conn, call->way);
-  } else {
+  if (verdict == MF_BEGINS_NOTHING) {
     flow->budget = conn->state == MF_HTTP_YES && conn->doubt < MF_DOUBT_DORMANT
                        ? capture_of(conn, call->way)
                        : 0;
+  } else if (known == 0) {
+    flow->budget = capture_of(conn, call->way);
+    call->flags |= MF_HTTP_START;
   }
 }
 
-static __always_inline void capture(struct mf_call *call, struct mf_http_scratch *scratch)
+/* In the middle of a message: a response that follows another one, or a request? */
+static __always_inline void judge_middle(struct mf_call *call)
+{
+  struct mf_http_conn *conn = call->conn;
+  u64 prefix;
+
+  if (conn->state != MF_HTTP_YES || call->bytes < MF_HEAD_PREFIX ||
+      read_prefix(&prefix, &call->payload, call->bytes) != MF_HEAD_PREFIX ||
+      (!begins_known_request(prefix) && !begins_response(prefix, MF_HEAD_PREFIX)))
+    return;
+  conn->ways[call->way].budget = capture_of(conn, call->way);
+  call->flags |= MF_HTTP_START;
+}
+
+/*
+ * Sets what may be captured of this call and the following ones of its way, copies that, and
+ * judges whether the connection is to be given up. A message begins where the way turns, or
+ * in the middle of a way where the bytes look like it: interim and pipelined responses. How
+ * many bytes were copied.
+ */
+static __always_inline u32 look_at(struct mf_call *call, struct mf_http_scratch *scratch)
 {
   struct mf_http_conn *conn = call->conn;
   struct mf_http_flow *flow = &conn->ways[call->way];
-  u32 wanted = call->bytes < flow->budget ? call->bytes : flow->budget;
+  u64 prefix = 0;
+  u32 size, wanted;
+
+  if (call->turned) {
+    flow->prefix = 0;
+    flow->prefix_len = 0;
+    flow->budget = 0;
+  }
+  if (!call->payload.readable) {
+    flow->prefix_len = MF_HEAD_PREFIX;
+    return 0;
+  }
+  if (call->turned && conn->state == MF_HTTP_YES && conn->doubt < MF_DOUBT_DORMANT) {
+    /* The usual case: it will be captured whatever it is, so it need not be read twice. */
+    wanted = capture_of(conn, call->way);
+    wanted = copy_payload(scratch, &call->payload, call->way,
+                          call->bytes < wanted ? call->bytes : wanted);
+    size = wanted < MF_HEAD_PREFIX ? wanted : MF_HEAD_PREFIX;
+    __builtin_memcpy(&prefix, scratch->data, sizeof(prefix));
+    judge_message(call, prefix & first_bytes(size), size);
+    return wanted;
+  }
+  if (flow->prefix_len >= MF_HEAD_PREFIX) {
+    judge_middle(call);
+  } else {
+    size = read_prefix(&prefix, &call->payload, call->bytes);
+    judge_message(call, prefix, size);
+  }
+  wanted = call->bytes < flow->budget ? call->bytes : flow->budget;
+  return wanted ? copy_payload(scratch, &call->payload, call->way, wanted) : 0;
+}
+
+static __always_inline void send_capture(struct mf_call *call, struct mf_http_scratch *scratch,
+                                         u32 captured)
+{
+  struct mf_http_conn *conn = call->conn;
   u64 pid_tgid = bpf_get_current_pid_tgid();
   struct mf_http_data *record = &scratch->record;
-  u64 size;
+  u64 size = captured;
 
   if (conn->unread)
     send_progress(conn);
   if (conn->pid != pid_tgid >> 32 && !announce(conn, call->sk))
     return;
-  if (wanted > MF_HTTP_CAPTURE_MAX)
-    wanted = MF_HTTP_CAPTURE_MAX;
-  wanted = copy_payload(scratch, &call->payload, wanted);
-  if (!wanted) {
-    count_unread();
-    return;
-  }
-  flow->budget -= wanted;
   if (!room_for_bulk(&http_ring)) {
     __sync_fetch_and_add(&http_state.produced, 1);
     note_ring_full(&http_ring, &http_state, take_wake_up(&http_ring, &http_state));
@@ -213,13 +233,12 @@ static __always_inline void capture(struct mf_call *call, struct mf_http_scratch
   record->header.pid = pid_tgid >> 32;
   record->header.tid = (u32)pid_tgid;
   fill_id(&record->id, conn);
-  record->offset = flow->offset;
-  record->cgroup_id = task_cgroup_id(current_task());
+  record->offset = conn->ways[call->way].offset;
+  record->cgroup_id = call->cgroup_id;
   record->length = call->bytes;
-  record->captured = wanted;
+  record->captured = captured;
   record->way = call->way;
   record->pad = 0;
-  size = wanted;
   BOUND_TO_MASK(size, 16383);
   size += sizeof(*record);
   record->header.size = size;
@@ -228,7 +247,8 @@ static __always_inline void capture(struct mf_call *call, struct mf_http_scratch
 
 /* The bytes of the call are told or lost: count them, and what was not captured. Only after
  * the record is in the ring, see send_progress(). */
-static __always_inline void advance(struct mf_call *call, u32 captured)
+static __always_inline void advance(struct mf_call *call, struct mf_http_scratch *scratch,
+                                    u32 captured)
 {
   struct mf_http_flow *flow = &call->conn->ways[call->way];
 
@@ -236,35 +256,38 @@ static __always_inline void advance(struct mf_call *call, u32 captured)
   flow->last_ns = call->now_ns;
   if (captured >= call->bytes)
     return;
-  flow->tail_len = read_tail(&flow->tail, &call->payload, call->bytes);
+  flow->tail_len = read_tail(&flow->tail, scratch, &call->payload, call->way, call->bytes);
   mark_unread(call->conn, call->sk);
 }
 
-static __always_inline void on_moved(struct mf_call *call, struct tcp_sock *tp, void *scratch_map)
+static __always_inline void on_moved(struct mf_call *call, struct tcp_sock *tp)
 {
   struct mf_http_conn *conn = call->conn;
   struct mf_http_flow *flow = &conn->ways[call->way];
-  struct mf_http_scratch *scratch;
-  u32 zero = 0, before;
+  struct mf_http_scratch *scratch = scratch_of(call->way);
+  u32 captured;
 
+  if (!scratch)
+    return;
   call->now_ns = bpf_ktime_get_ns();
   call->turned = conn->last_way != call->way;
   call->flags = call->turned ? MF_HTTP_TURN : 0;
   conn->last_way = call->way;
   skip_gap(call, tp, call->way == MF_WAY_SENT ? tp->write_seq : tp->copied_seq);
-  judge(call);
+  captured = look_at(call, scratch);
   if (conn->state == MF_HTTP_UNSURE && conn->doubt >= MF_DOUBT_OFF) {
     conn->state = MF_HTTP_NO;
     send_end(conn, MF_HTTP_END_NOT_HTTP);
     return;
   }
-  before = flow->budget;
-  scratch = bpf_map_lookup_elem(scratch_map, &zero);
-  if (before && call->payload.readable && scratch)
-    capture(call, scratch);
-  else if (call->turned && call->payload.is_lost && conn->state == MF_HTTP_YES)
+  if (captured) {
+    flow->budget -= captured;
+    send_capture(call, scratch, captured);
+  } else if ((call->payload.readable && flow->budget) ||
+             (call->turned && call->payload.is_lost && conn->state == MF_HTTP_YES)) {
     count_unread();
-  advance(call, before - flow->budget);
+  }
+  advance(call, scratch, captured);
 }
 
 static __always_inline struct mf_http_conn *find_or_add(struct mf_call *call, struct tcp_sock *tp)
@@ -294,7 +317,7 @@ static __always_inline struct mf_http_conn *find_or_add(struct mf_call *call, st
  * by the registers of the system call.
  * TP_PROTO(struct sock *sk, int ret, int flags)
  */
-static __always_inline int on_call(u64 *ctx, u8 way, void *scratch_map)
+static __always_inline int on_call(u64 *ctx, u8 way)
 {
   struct sock *sk = (struct sock *)ctx[0];
   int ret = (int)ctx[1];
@@ -311,25 +334,23 @@ static __always_inline int on_call(u64 *ctx, u8 way, void *scratch_map)
   if (!call.conn || call.conn->state == MF_HTTP_NO)
     return 0;
   find_call_payload(&call.payload, sk, way);
+  call.cgroup_id = known_task_cgroup_id(bpf_get_current_task_btf());
   if (way == MF_WAY_RECEIVED && (flags & MSG_TRUNC)) /* the bytes were thrown away */
     call.payload.readable = false;
-  on_moved(&call, tp, scratch_map);
+  on_moved(&call, tp);
   return 0;
 }
-
-MF_HTTP_SCRATCH(send_scratch);
-MF_HTTP_SCRATCH(recv_scratch);
 
 SEC("tp_btf/sock_send_length")
 int mf_http_send(u64 *ctx)
 {
-  return on_call(ctx, MF_WAY_SENT, &send_scratch);
+  return on_call(ctx, MF_WAY_SENT);
 }
 
 SEC("tp_btf/sock_recv_length")
 int mf_http_recv(u64 *ctx)
 {
-  return on_call(ctx, MF_WAY_RECEIVED, &recv_scratch);
+  return on_call(ctx, MF_WAY_RECEIVED);
 }
 
 #include "http_end.bpf.h"

@@ -40,16 +40,20 @@ struct mf_payload {
   bool is_lost; /* it is there, but not to be found by this hook */
 };
 
-/* What a record is put together in. One map for each program: these are preemptible from 7.0. */
+/* What a record is put together in. One for each way, so for each of the two programs that run
+ * at a time: programs are preemptible from 7.0. */
 struct mf_http_scratch {
   struct mf_http_data record;
   /* Twice what is needed, so that a masked offset and a masked length stay within. */
   u8 data[31744];
-  /* State of the loop over pieces: in registers it multiplies the verifier's work. */
+  /* Where the loops over the pieces are: in registers it multiplies the verifier's work. */
   u64 iov;
   u64 skip;
+  u32 pieces;
   u32 used;
   u32 wanted;
+  u32 pad;
+  struct mf_iovec last;
 };
 
 #define MF_HTTP_SCRATCH(map_name)            \
@@ -59,6 +63,17 @@ struct mf_http_scratch {
     __type(key, u32);                        \
     __type(value, struct mf_http_scratch);   \
   } map_name SEC(".maps")
+
+MF_HTTP_SCRATCH(send_scratch);
+MF_HTTP_SCRATCH(recv_scratch);
+
+static __always_inline struct mf_http_scratch *scratch_of(u32 way)
+{
+  u32 zero = 0;
+
+  return way == MF_WAY_SENT ? bpf_map_lookup_elem(&send_scratch, &zero)
+                            : bpf_map_lookup_elem(&recv_scratch, &zero);
+}
 
 /*
  * The arguments of the system call that we are in: its registers are still there, and the
@@ -96,24 +111,24 @@ static __always_inline void find_call_payload(struct mf_payload *payload, struct
   } /* else sendfile, splice and the like: a body, rarely a head */
 }
 
-/* The bytes that a message begins with, as far as they lie in its first piece. */
-static __always_inline u32 read_prefix(u8 *prefix, const struct mf_payload *payload, u32 bytes)
+/* The bytes that a message begins with, as far as they lie in its first piece; how many. */
+static __always_inline u32 read_prefix(u64 *prefix, const struct mf_payload *payload, u32 bytes)
 {
-  u64 base = payload->base;
-  u64 size = bytes;
-  struct mf_iovec piece;
+  struct mf_iovec first = {.base = payload->base, .size = bytes};
+  u64 size;
 
-  if (!base) {
-    if (bpf_probe_read_user(&piece, sizeof(piece), (void *)payload->iov))
+  *prefix = 0;
+  if (!payload->base) {
+    if (bpf_probe_read_user(&first, sizeof(first), (void *)payload->iov))
       return 0;
-    base = piece.base + payload->skip;
-    if (piece.size - payload->skip < size)
-      size = piece.size - payload->skip;
+    first.base += payload->skip;
+    first.size -= payload->skip;
   }
+  size = first.size < bytes ? first.size : bytes;
   if (size >= MF_HEAD_PREFIX)
-    return bpf_probe_read_user(prefix, MF_HEAD_PREFIX, (void *)base) ? 0 : MF_HEAD_PREFIX;
+    return bpf_probe_read_user(prefix, MF_HEAD_PREFIX, (void *)first.base) ? 0 : MF_HEAD_PREFIX;
   size &= MF_HEAD_PREFIX - 1;
-  return bpf_probe_read_user(prefix, size, (void *)base) ? 0 : size;
+  return bpf_probe_read_user(prefix, size, (void *)first.base) ? 0 : size;
 }
 
 /* The same bounds for the verifier, right where they count: 5.10 and 6.1 forget those of a
@@ -137,25 +152,22 @@ static __always_inline bool copy_piece(struct mf_http_scratch *scratch, u64 base
   return true;
 }
 
-/* Up to `wanted` bytes; how many could be read. */
-static __always_inline u32 copy_payload(struct mf_http_scratch *scratch,
-                                        const struct mf_payload *payload, u32 wanted)
+/*
+ * The two loops over pieces are functions of their own, and not static: the verifier looks at
+ * such a one once for all its callers. (Inlined they took 450,000 instructions.) They find what
+ * they work on in the scratch memory, for 5.10 lets pass no pointer.
+ */
+__noinline int mf_http_copy(u32 way)
 {
+  struct mf_http_scratch *scratch = scratch_of(way);
   struct mf_iovec piece;
   u64 skip;
 
-  scratch->used = 0;
-  scratch->wanted = wanted;
-  if (payload->base) {
-    copy_piece(scratch, payload->base, wanted);
-    return scratch->used;
-  }
-  scratch->iov = payload->iov;
-  scratch->skip = payload->skip;
+  if (!scratch)
+    return 0;
   for (u32 i = 0; i < MF_PIECES_MAX; ++i) {
-    if (i >= payload->pieces || scratch->used >= scratch->wanted)
-      break;
-    if (bpf_probe_read_user(&piece, sizeof(piece), (void *)(scratch->iov)))
+    if (i >= scratch->pieces || scratch->used >= scratch->wanted ||
+        bpf_probe_read_user(&piece, sizeof(piece), (void *)scratch->iov))
       break;
     skip = scratch->skip;
     scratch->skip = 0;
@@ -166,16 +178,69 @@ static __always_inline u32 copy_payload(struct mf_http_scratch *scratch,
   return scratch->used;
 }
 
-/* The last bytes of the call, for those who look for the end of a chunked body. Of several
- * pieces the last one, if the call is one that has sent them all. */
-static __always_inline u32 read_tail(u64 *tail, const struct mf_payload *payload, u32 bytes)
+/* Where the last of the wanted bytes lies: scratch->last is its piece, up to that byte. */
+__noinline int mf_http_last(u32 way)
 {
-  u64 base = payload->base;
-  u64 size = bytes;
+  struct mf_http_scratch *scratch = scratch_of(way);
+  struct mf_iovec piece;
+  u64 skip, left;
+
+  if (!scratch)
+    return 0;
+  for (u32 i = 0; i < MF_PIECES_MAX; ++i) {
+    if (i >= scratch->pieces || bpf_probe_read_user(&piece, sizeof(piece), (void *)scratch->iov))
+      break;
+    skip = scratch->skip;
+    left = scratch->wanted - scratch->used;
+    if (piece.size - skip >= left) {
+      scratch->last.base = piece.base + skip;
+      scratch->last.size = left;
+      return 1;
+    }
+    scratch->skip = 0;
+    scratch->iov += sizeof(piece);
+    scratch->used += piece.size - skip;
+  }
+  return 0;
+}
+
+static __always_inline void begin_pieces(struct mf_http_scratch *scratch,
+                                         const struct mf_payload *payload, u32 wanted)
+{
+  scratch->iov = payload->iov;
+  scratch->skip = payload->skip;
+  scratch->pieces = payload->pieces;
+  scratch->used = 0;
+  scratch->wanted = wanted;
+}
+
+/* Up to `wanted` bytes; how many could be read. */
+static __always_inline u32 copy_payload(struct mf_http_scratch *scratch,
+                                        const struct mf_payload *payload, u32 way, u32 wanted)
+{
+  begin_pieces(scratch, payload, wanted);
+  if (!payload->base)
+    return mf_http_copy(way);
+  copy_piece(scratch, payload->base, wanted);
+  return scratch->used;
+}
+
+/* The last bytes of the call, for those who look for the end of a chunked body. */
+static __always_inline u32 read_tail(u64 *tail, struct mf_http_scratch *scratch,
+                                     const struct mf_payload *payload, u32 way, u32 bytes)
+{
+  u64 base = payload->base, size = bytes;
   u64 number = 0;
 
-  if (!payload->readable || !base)
+  if (!payload->readable)
     return 0;
+  if (!base) {
+    begin_pieces(scratch, payload, bytes);
+    if (!mf_http_last(way))
+      return 0;
+    base = scratch->last.base;
+    size = scratch->last.size;
+  }
   if (size >= sizeof(number)) {
     if (bpf_probe_read_user(&number, sizeof(number), (void *)(base + size - sizeof(number))))
       return 0;
@@ -183,7 +248,7 @@ static __always_inline u32 read_tail(u64 *tail, const struct mf_payload *payload
     return sizeof(number);
   }
   size &= sizeof(number) - 1;
-  if (bpf_probe_read_user(&number, size, (void *)base))
+  if (!size || bpf_probe_read_user(&number, size, (void *)base))
     return 0;
   *tail = *tail << size * 8 | bpf_be64_to_cpu(number) >> (64 - size * 8);
   return size;

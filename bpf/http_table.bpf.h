@@ -34,10 +34,10 @@ struct mf_http_flow {
   u64 tail;   /* as a number whose lowest byte is the last one */
   u32 seq;    /* TCP sequence number behind these bytes */
   u32 budget; /* bytes of this message that may still be captured */
-  u8 prefix[MF_HEAD_PREFIX];
+  u64 prefix; /* of the message, as far as known */
   u8 prefix_len;
   u8 tail_len;
-  u16 pad;
+  u8 pad[6];
 };
 
 struct mf_http_conn {
