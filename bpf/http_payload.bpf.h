@@ -17,6 +17,7 @@
 #include "task.bpf.h"
 
 #define MF_PIECES_MAX 64
+#define MF_PIECES_AT_ONCE 4 /* read from user space */
 
 /* As user space has them: the ABI of readv() and recvmsg(). */
 struct mf_iovec {
@@ -53,6 +54,7 @@ struct mf_http_scratch {
   u32 used;
   u32 wanted;
   u32 pad;
+  struct mf_iovec some[MF_PIECES_AT_ONCE];
   struct mf_iovec last;
 };
 
@@ -152,6 +154,26 @@ static __always_inline bool copy_piece(struct mf_http_scratch *scratch, u64 base
   return true;
 }
 
+/* The piece of this number, each once and in order. NULL: there is none, or it cannot be read. */
+static __always_inline struct mf_iovec *next_piece(struct mf_http_scratch *scratch, u32 index)
+{
+  u64 size = scratch->pieces - index;
+
+  if (index >= scratch->pieces)
+    return NULL;
+  if (index % MF_PIECES_AT_ONCE == 0) {
+    if (size > MF_PIECES_AT_ONCE)
+      size = MF_PIECES_AT_ONCE;
+    size *= sizeof(struct mf_iovec);
+    BOUND_TO_MASK(size, 127);
+    if (size > sizeof(scratch->some) ||
+        bpf_probe_read_user(scratch->some, size, (void *)scratch->iov))
+      return NULL;
+    scratch->iov += size;
+  }
+  return &scratch->some[index % MF_PIECES_AT_ONCE];
+}
+
 /*
  * The two loops over pieces are functions of their own, and not static: the verifier looks at
  * such a one once for all its callers. (Inlined they took 450,000 instructions.) They find what
@@ -160,19 +182,20 @@ static __always_inline bool copy_piece(struct mf_http_scratch *scratch, u64 base
 __noinline int mf_http_copy(u32 way)
 {
   struct mf_http_scratch *scratch = scratch_of(way);
-  struct mf_iovec piece;
+  struct mf_iovec *piece;
   u64 skip;
 
   if (!scratch)
     return 0;
   for (u32 i = 0; i < MF_PIECES_MAX; ++i) {
-    if (i >= scratch->pieces || scratch->used >= scratch->wanted ||
-        bpf_probe_read_user(&piece, sizeof(piece), (void *)scratch->iov))
+    if (scratch->used >= scratch->wanted)
+      break;
+    piece = next_piece(scratch, i);
+    if (!piece)
       break;
     skip = scratch->skip;
     scratch->skip = 0;
-    scratch->iov += sizeof(piece);
-    if (piece.size > skip && !copy_piece(scratch, piece.base + skip, piece.size - skip))
+    if (piece->size > skip && !copy_piece(scratch, piece->base + skip, piece->size - skip))
       break;
   }
   return scratch->used;
@@ -182,24 +205,24 @@ __noinline int mf_http_copy(u32 way)
 __noinline int mf_http_last(u32 way)
 {
   struct mf_http_scratch *scratch = scratch_of(way);
-  struct mf_iovec piece;
+  struct mf_iovec *piece;
   u64 skip, left;
 
   if (!scratch)
     return 0;
   for (u32 i = 0; i < MF_PIECES_MAX; ++i) {
-    if (i >= scratch->pieces || bpf_probe_read_user(&piece, sizeof(piece), (void *)scratch->iov))
+    piece = next_piece(scratch, i);
+    if (!piece)
       break;
     skip = scratch->skip;
     left = scratch->wanted - scratch->used;
-    if (piece.size - skip >= left) {
-      scratch->last.base = piece.base + skip;
+    if (piece->size - skip >= left) {
+      scratch->last.base = piece->base + skip;
       scratch->last.size = left;
       return 1;
     }
     scratch->skip = 0;
-    scratch->iov += sizeof(piece);
-    scratch->used += piece.size - skip;
+    scratch->used += piece->size - skip;
   }
   return 0;
 }
