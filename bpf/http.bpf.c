@@ -210,7 +210,8 @@ static __always_inline u32 look_at(struct mf_call *call, struct mf_http_scratch 
   return wanted ? copy_payload(scratch, &call->payload, call->way, wanted) : 0;
 }
 
-static __always_inline void send_capture(struct mf_call *call, struct mf_http_scratch *scratch,
+/* False: it is lost, which is counted. */
+static __always_inline bool send_capture(struct mf_call *call, struct mf_http_scratch *scratch,
                                          u32 captured)
 {
   struct mf_http_conn *conn = call->conn;
@@ -221,11 +222,11 @@ static __always_inline void send_capture(struct mf_call *call, struct mf_http_sc
   if (conn->unread)
     send_progress(conn);
   if (conn->pid != pid_tgid >> 32 && !announce(conn, call->sk))
-    return;
+    return false;
   if (!room_for_bulk(&http_ring)) {
     __sync_fetch_and_add(&http_state.produced, 1);
     note_ring_full(&http_ring, &http_state, take_wake_up(&http_ring, &http_state));
-    return;
+    return false;
   }
   record->header.kind = MF_KIND_HTTP_DATA;
   record->header.flags = call->flags;
@@ -242,11 +243,12 @@ static __always_inline void send_capture(struct mf_call *call, struct mf_http_sc
   BOUND_TO_MASK(size, 16383);
   size += sizeof(*record);
   record->header.size = size;
-  send_record(&http_ring, &http_state, record, size);
+  return send_record(&http_ring, &http_state, record, size);
 }
 
-/* The bytes of the call are told or lost: count them, and what was not captured. Only after
- * the record is in the ring, see send_progress(). */
+/* Counts the bytes of the call, and notes those of which no record has told: also of a lost one,
+ * for else the reader could take the next message for it. Only after the record is in the ring,
+ * see send_progress(). */
 static __always_inline void advance(struct mf_call *call, struct mf_http_scratch *scratch,
                                     u32 captured)
 {
@@ -282,7 +284,8 @@ static __always_inline void on_moved(struct mf_call *call, struct tcp_sock *tp)
   }
   if (captured) {
     flow->budget -= captured;
-    send_capture(call, scratch, captured);
+    if (!send_capture(call, scratch, captured))
+      captured = 0;
   } else if ((call->payload.readable && flow->budget) ||
              (call->turned && call->payload.is_lost && conn->state == MF_HTTP_YES)) {
     count_unread();

@@ -140,8 +140,10 @@ static __always_inline void send_progress(struct mf_http_conn *conn)
   fill_way(&sent, &conn->ways[MF_WAY_SENT]);
   fill_way(&received, &conn->ways[MF_WAY_RECEIVED]);
   record = reserve_record(&http_ring, &http_state, sizeof(*record));
-  if (!record)
+  if (!record) {
+    conn->unread = 1; /* still listed: it is tried again */
     return;
+  }
   fill_short_header(&record->header, MF_KIND_HTTP_PROGRESS, sizeof(*record));
   fill_id(&record->id, conn);
   record->ways[MF_WAY_SENT] = sent;
