@@ -41,7 +41,10 @@ struct mf_call {
   struct sock *sk;
   struct mf_http_conn *conn;
   u32 bytes;
+  u32 ports;
+  u32 end_seq; /* TCP sequence number behind the bytes */
   u8 way;
+  bool begins; /* the hook is at the begin of the call: `bytes` are what it wants to move */
   bool turned; /* the way before was the other one */
   u16 flags;   /* for the record */
   u64 now_ns;
@@ -49,23 +52,20 @@ struct mf_call {
   struct mf_payload payload;
 };
 
-static __always_inline u32 read_ports(struct tcp_sock *tp)
-{
-  return (u32)tp->inet_conn.icsk_inet.inet_sport << 16 |
-         tp->inet_conn.icsk_inet.sk.__sk_common.skc_dport;
-}
-
 /*
  * Bytes of the connection that went before this call: the kernel's counters tell how many,
  * so it need not be seen to open. (bytes_acked counts the SYN of the side that opened it.)
  */
-static __always_inline bool had_bytes_before(struct tcp_sock *tp, const struct mf_call *call)
+static __always_inline bool had_bytes_before(const struct mf_call *call)
 {
-  u64 sent = tp->bytes_acked + (u32)(tp->write_seq - tp->snd_una);
-  u64 received = tp->bytes_received - (u32)(tp->rcv_nxt - tp->copied_seq);
+  struct tcp_sock *tp = (struct tcp_sock *)call->sk;
+  u64 sent = BPF_CORE_READ(tp, bytes_acked) +
+             (u32)(BPF_CORE_READ(tp, write_seq) - BPF_CORE_READ(tp, snd_una));
+  u64 received = BPF_CORE_READ(tp, bytes_received) -
+                 (u32)(BPF_CORE_READ(tp, rcv_nxt) - BPF_CORE_READ(tp, copied_seq));
 
   if (call->way == MF_WAY_SENT)
-    sent -= call->bytes;
+    sent -= call->begins ? 0 : call->bytes;
   else
     received -= call->bytes;
   return sent > 1 || received > 0;
@@ -107,18 +107,23 @@ static __always_inline void mark_unread(struct mf_http_conn *conn, struct sock *
     *wake_at = MF_WAKE_SENT;
 }
 
-/* Bytes that no hook saw (splice) lie between what we know and this call. */
-static __always_inline void skip_gap(struct mf_call *call, struct tcp_sock *tp, u32 end_seq)
+/*
+ * Bytes have passed between what we know and this call: no hook saw them (splice), or they are
+ * those of the former call, whose hook was at its begin.
+ */
+static __always_inline void skip_gap(struct mf_call *call)
 {
-  struct mf_http_flow *flow = &call->conn->ways[call->way];
-  u32 gap = end_seq - call->bytes - flow->seq;
+  struct mf_http_flow *flow = flow_of(call->conn, call->way);
+  struct tcp_sock *tp = (struct tcp_sock *)call->sk;
+  u32 gap = call->end_seq - (call->begins ? 0 : call->bytes) - flow->seq;
 
-  /* TLS in the kernel adds to what is sent, below these hooks. */
-  if ((s32)gap > 0 && !tp->inet_conn.icsk_ulp_ops) {
-    flow->offset += gap;
+  flow->seq = call->end_seq;
+  /* TLS in the kernel adds to what is sent, below the hooks that tell lengths. */
+  if ((s32)gap <= 0 || BPF_CORE_READ(tp, inet_conn.icsk_ulp_ops))
+    return;
+  flow->offset += gap;
+  if (flow->offset > flow->told)
     mark_unread(call->conn, call->sk);
-  }
-  flow->seq = end_seq;
 }
 
 static __always_inline u32 capture_of(const struct mf_http_conn *conn, u8 way)
@@ -130,7 +135,7 @@ static __always_inline u32 capture_of(const struct mf_http_conn *conn, u8 way)
 static __always_inline void judge_message(struct mf_call *call, u64 prefix, u32 size)
 {
   struct mf_http_conn *conn = call->conn;
-  struct mf_http_flow *flow = &conn->ways[call->way];
+  struct mf_http_flow *flow = flow_of(conn, call->way);
   u32 known = flow->prefix_len;
   enum mf_verdict verdict;
 
@@ -164,7 +169,7 @@ static __always_inline void judge_middle(struct mf_call *call)
       read_prefix(&prefix, &call->payload, call->bytes) != MF_HEAD_PREFIX ||
       (!begins_known_request(prefix) && !begins_response(prefix, MF_HEAD_PREFIX)))
     return;
-  conn->ways[call->way].budget = capture_of(conn, call->way);
+  flow_of(conn, call->way)->budget = capture_of(conn, call->way);
   call->flags |= MF_HTTP_START;
 }
 
@@ -177,7 +182,7 @@ static __always_inline void judge_middle(struct mf_call *call)
 static __always_inline u32 look_at(struct mf_call *call, struct mf_http_scratch *scratch)
 {
   struct mf_http_conn *conn = call->conn;
-  struct mf_http_flow *flow = &conn->ways[call->way];
+  struct mf_http_flow *flow = flow_of(conn, call->way);
   u64 prefix = 0;
   u32 size, wanted;
 
@@ -234,9 +239,9 @@ static __always_inline bool send_capture(struct mf_call *call, struct mf_http_sc
   record->header.pid = pid_tgid >> 32;
   record->header.tid = (u32)pid_tgid;
   fill_id(&record->id, conn);
-  record->offset = conn->ways[call->way].offset;
+  record->offset = flow_of(conn, call->way)->offset;
   record->cgroup_id = call->cgroup_id;
-  record->length = call->bytes;
+  record->length = call->begins ? captured : call->bytes;
   record->captured = captured;
   record->way = call->way;
   record->pad = 0;
@@ -252,20 +257,24 @@ static __always_inline bool send_capture(struct mf_call *call, struct mf_http_sc
 static __always_inline void advance(struct mf_call *call, struct mf_http_scratch *scratch,
                                     u32 captured)
 {
-  struct mf_http_flow *flow = &call->conn->ways[call->way];
+  struct mf_http_flow *flow = flow_of(call->conn, call->way);
 
-  flow->offset += call->bytes;
   flow->last_ns = call->now_ns;
-  if (captured >= call->bytes)
+  if (captured)
+    flow->told = flow->offset + captured;
+  if (call->begins)
+    return;
+  flow->offset += call->bytes;
+  if (flow->offset <= flow->told)
     return;
   flow->tail_len = read_tail(&flow->tail, scratch, &call->payload, call->way, call->bytes);
   mark_unread(call->conn, call->sk);
 }
 
-static __always_inline void on_moved(struct mf_call *call, struct tcp_sock *tp)
+static __always_inline void on_moved(struct mf_call *call)
 {
   struct mf_http_conn *conn = call->conn;
-  struct mf_http_flow *flow = &conn->ways[call->way];
+  struct mf_http_flow *flow = flow_of(conn, call->way);
   struct mf_http_scratch *scratch = scratch_of(call->way);
   u32 captured;
 
@@ -275,7 +284,7 @@ static __always_inline void on_moved(struct mf_call *call, struct tcp_sock *tp)
   call->turned = conn->last_way != call->way;
   call->flags = call->turned ? MF_HTTP_TURN : 0;
   conn->last_way = call->way;
-  skip_gap(call, tp, call->way == MF_WAY_SENT ? tp->write_seq : tp->copied_seq);
+  skip_gap(call);
   captured = look_at(call, scratch);
   if (conn->state == MF_HTTP_UNSURE && conn->doubt >= MF_DOUBT_OFF) {
     conn->state = MF_HTTP_NO;
@@ -293,68 +302,30 @@ static __always_inline void on_moved(struct mf_call *call, struct tcp_sock *tp)
   advance(call, scratch, captured);
 }
 
-static __always_inline struct mf_http_conn *find_or_add(struct mf_call *call, struct tcp_sock *tp)
+/* False: it is not followed. */
+static __always_inline bool find_or_add(struct mf_call *call)
 {
-  u32 ports = read_ports(tp);
+  struct tcp_sock *tp = (struct tcp_sock *)call->sk;
   struct mf_http_conn *conn = find_http(call->sk);
 
-  if (conn && conn->ports == ports)
-    return conn;
-  if (conn) /* its end was missed, see end_unseen() in tcp_close.bpf.h */
-    send_end(conn, MF_HTTP_END_UNSEEN);
-  conn = add_http(call->sk, ports);
-  if (!conn) {
-    find_call_payload(&call->payload, call->sk, call->way);
-    count_untracked(call);
-    return NULL;
+  if (!conn || conn->ports != call->ports) {
+    if (conn) /* its end was missed, see end_unseen() in tcp_close.bpf.h */
+      send_end(conn, MF_HTTP_END_UNSEEN);
+    conn = add_http(call->sk, call->ports);
+    if (!conn) {
+      count_untracked(call);
+      return false;
+    }
+    conn->pre_existing = had_bytes_before(call);
+    conn->ways[MF_WAY_SENT].seq = BPF_CORE_READ(tp, write_seq);
+    conn->ways[MF_WAY_RECEIVED].seq = BPF_CORE_READ(tp, copied_seq);
+    flow_of(conn, call->way)->seq = call->end_seq - (call->begins ? 0 : call->bytes);
   }
-  conn->pre_existing = had_bytes_before(tp, call);
-  conn->ways[MF_WAY_SENT].seq = tp->write_seq - (call->way == MF_WAY_SENT ? call->bytes : 0);
-  conn->ways[MF_WAY_RECEIVED].seq = tp->copied_seq -
-                                    (call->way == MF_WAY_RECEIVED ? call->bytes : 0);
-  return conn;
+  call->conn = conn;
+  return conn->state != MF_HTTP_NO;
 }
 
-/*
- * By the length of each call, since 6.3, above what TLS does in the kernel. The payload is found
- * by the registers of the system call.
- * TP_PROTO(struct sock *sk, int ret, int flags)
- */
-static __always_inline int on_call(u64 *ctx, u8 way)
-{
-  struct sock *sk = (struct sock *)ctx[0];
-  int ret = (int)ctx[1];
-  u32 flags = ctx[2];
-  struct mf_call call = {.sk = sk, .bytes = ret, .way = way};
-  struct tcp_sock *tp;
-
-  if (ret <= 0 || (way == MF_WAY_RECEIVED && (flags & (MSG_PEEK | MSG_OOB))))
-    return 0;
-  tp = bpf_skc_to_tcp_sock(sk);
-  if (!tp)
-    return 0;
-  call.conn = find_or_add(&call, tp);
-  if (!call.conn || call.conn->state == MF_HTTP_NO)
-    return 0;
-  find_call_payload(&call.payload, sk, way);
-  call.cgroup_id = known_task_cgroup_id(bpf_get_current_task_btf());
-  if (way == MF_WAY_RECEIVED && (flags & MSG_TRUNC)) /* the bytes were thrown away */
-    call.payload.readable = false;
-  on_moved(&call, tp);
-  return 0;
-}
-
-SEC("tp_btf/sock_send_length")
-int mf_http_send(u64 *ctx)
-{
-  return on_call(ctx, MF_WAY_SENT);
-}
-
-SEC("tp_btf/sock_recv_length")
-int mf_http_recv(u64 *ctx)
-{
-  return on_call(ctx, MF_WAY_RECEIVED);
-}
+#include "http_hooks.bpf.h"
 
 #include "http_end.bpf.h"
 

@@ -123,6 +123,8 @@ static __always_inline u32 read_prefix(u64 *prefix, const struct mf_payload *pay
   if (!payload->base) {
     if (bpf_probe_read_user(&first, sizeof(first), (void *)payload->iov))
       return 0;
+    if (first.size <= payload->skip)
+      return 0;
     first.base += payload->skip;
     first.size -= payload->skip;
   }
@@ -195,7 +197,9 @@ __noinline int mf_http_copy(u32 way)
       break;
     skip = scratch->skip;
     scratch->skip = 0;
-    if (piece->size > skip && !copy_piece(scratch, piece->base + skip, piece->size - skip))
+    if (piece->size <= skip)
+      scratch->skip = skip - piece->size;
+    else if (!copy_piece(scratch, piece->base + skip, piece->size - skip))
       break;
   }
   return scratch->used;
@@ -216,6 +220,10 @@ __noinline int mf_http_last(u32 way)
       break;
     skip = scratch->skip;
     left = scratch->wanted - scratch->used;
+    if (piece->size <= skip) {
+      scratch->skip = skip - piece->size;
+      continue;
+    }
     if (piece->size - skip >= left) {
       scratch->last.base = piece->base + skip;
       scratch->last.size = left;

@@ -30,6 +30,7 @@ enum mf_http_state {
 
 struct mf_http_flow {
   u64 offset; /* bytes so far, read or not */
+  u64 told;   /* of these a record, or one that is to come, has told */
   u64 last_ns;
   u64 tail;   /* as a number whose lowest byte is the last one */
   u32 seq;    /* TCP sequence number behind these bytes */
@@ -95,6 +96,12 @@ static __always_inline struct mf_http_conn *find_http(struct sock *sk)
   u64 key = (u64)sk;
 
   return bpf_map_lookup_elem(&http_conns, &key);
+}
+
+/* Not by index, of which the verifier cannot see the bounds. */
+static __always_inline struct mf_http_flow *flow_of(struct mf_http_conn *conn, u8 way)
+{
+  return way == MF_WAY_SENT ? &conn->ways[MF_WAY_SENT] : &conn->ways[MF_WAY_RECEIVED];
 }
 
 static __always_inline void fill_id(struct mf_http_id *id, const struct mf_http_conn *conn)

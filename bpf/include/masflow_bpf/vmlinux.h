@@ -304,6 +304,32 @@ struct tcp_sock {
   u32 rcv_nxt;
 };
 
+struct iovec;
+
+enum iter_type {
+  ITER_IOVEC,
+  ITER_UBUF,
+};
+
+/* `type` up to 5.13, with a bit for the direction; a single buffer apart since 6.0; __iov since 6.4. */
+struct iov_iter {
+  u8 iter_type;
+  unsigned long iov_offset;
+  unsigned long count;
+  unsigned long nr_segs;
+  void *ubuf;
+  const struct iovec *__iov;
+};
+
+struct iov_iter___v5 {
+  unsigned int type;
+  const struct iovec *iov;
+};
+
+struct msghdr {
+  struct iov_iter msg_iter;
+};
+
 struct sockaddr {
   unsigned short sa_family;
 };
