@@ -44,9 +44,10 @@ struct mf_call {
   u32 ports;
   u32 end_seq; /* TCP sequence number behind the bytes */
   u8 way;
-  bool begins; /* the hook is at the begin of the call: `bytes` are what it wants to move */
-  bool turned; /* the way before was the other one */
-  u16 flags;   /* for the record */
+  bool begins;  /* the hook is at the begin of the call: `bytes` are what it wants to move */
+  bool turned;  /* the way before was the other one */
+  bool faulted; /* the bytes could not be read, though they are there */
+  u16 flags;    /* for the record */
   u64 now_ns;
   u64 cgroup_id; /* of the current task */
   struct mf_payload payload;
@@ -200,6 +201,11 @@ static __always_inline u32 look_at(struct mf_call *call, struct mf_http_scratch 
     wanted = capture_of(conn, call->way);
     wanted = copy_payload(scratch, &call->payload, call->way,
                           call->bytes < wanted ? call->bytes : wanted);
+    if (!wanted) {
+      call->faulted = true;
+      flow->prefix_len = MF_HEAD_PREFIX;
+      return 0;
+    }
     size = wanted < MF_HEAD_PREFIX ? wanted : MF_HEAD_PREFIX;
     __builtin_memcpy(&prefix, scratch->data, sizeof(prefix));
     judge_message(call, prefix & first_bytes(size), size);
@@ -209,10 +215,19 @@ static __always_inline u32 look_at(struct mf_call *call, struct mf_http_scratch 
     judge_middle(call);
   } else {
     size = read_prefix(&prefix, &call->payload, call->bytes);
+    if (!size) {
+      call->faulted = true;
+      flow->prefix_len = MF_HEAD_PREFIX;
+      return 0;
+    }
     judge_message(call, prefix, size);
   }
   wanted = call->bytes < flow->budget ? call->bytes : flow->budget;
-  return wanted ? copy_payload(scratch, &call->payload, call->way, wanted) : 0;
+  if (!wanted)
+    return 0;
+  wanted = copy_payload(scratch, &call->payload, call->way, wanted);
+  call->faulted = !wanted;
+  return wanted;
 }
 
 /* False: it is lost, which is counted. */
@@ -295,7 +310,7 @@ static __always_inline void on_moved(struct mf_call *call)
     flow->budget -= captured;
     if (!send_capture(call, scratch, captured))
       captured = 0;
-  } else if ((call->payload.readable && flow->budget) ||
+  } else if (call->faulted ||
              (call->turned && call->payload.is_lost && conn->state == MF_HTTP_YES)) {
     count_unread();
   }

@@ -75,6 +75,7 @@ static __always_inline u64 read_iter(struct mf_payload *payload, struct msghdr *
       payload->iov = (u64)BPF_CORE_READ(iter, __iov);
     else
       payload->iov = (u64)BPF_CORE_READ((struct iov_iter___v5 *)iter, iov);
+    payload->iov_in_kernel = true;
     payload->skip = skip;
     payload->pieces = BPF_CORE_READ(iter, nr_segs);
     payload->readable = true;

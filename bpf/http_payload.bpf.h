@@ -34,9 +34,10 @@ struct mf_msghdr {
 
 struct mf_payload {
   u64 base; /* of a single buffer; 0: see iov */
-  u64 iov;  /* array of mf_iovec in user space */
+  u64 iov;  /* array of mf_iovec */
   u64 skip; /* bytes of the first piece that are not meant */
   u32 pieces;
+  bool iov_in_kernel; /* the array: what it points to never is */
   bool readable;
   bool is_lost; /* it is there, but not to be found by this hook */
 };
@@ -53,7 +54,7 @@ struct mf_http_scratch {
   u32 pieces;
   u32 used;
   u32 wanted;
-  u32 pad;
+  u32 iov_in_kernel;
   struct mf_iovec some[MF_PIECES_AT_ONCE];
   struct mf_iovec last;
 };
@@ -113,6 +114,12 @@ static __always_inline void find_call_payload(struct mf_payload *payload, struct
   } /* else sendfile, splice and the like: a body, rarely a head */
 }
 
+static __always_inline long read_pieces(struct mf_iovec *pieces, u64 size, u64 iov, bool in_kernel)
+{
+  return in_kernel ? bpf_probe_read_kernel(pieces, size, (void *)iov)
+                   : bpf_probe_read_user(pieces, size, (void *)iov);
+}
+
 /* The bytes that a message begins with, as far as they lie in its first piece; how many. */
 static __always_inline u32 read_prefix(u64 *prefix, const struct mf_payload *payload, u32 bytes)
 {
@@ -121,7 +128,7 @@ static __always_inline u32 read_prefix(u64 *prefix, const struct mf_payload *pay
 
   *prefix = 0;
   if (!payload->base) {
-    if (bpf_probe_read_user(&first, sizeof(first), (void *)payload->iov))
+    if (read_pieces(&first, sizeof(first), payload->iov, payload->iov_in_kernel))
       return 0;
     if (first.size <= payload->skip)
       return 0;
@@ -169,7 +176,7 @@ static __always_inline struct mf_iovec *next_piece(struct mf_http_scratch *scrat
     size *= sizeof(struct mf_iovec);
     BOUND_TO_MASK(size, 127);
     if (size > sizeof(scratch->some) ||
-        bpf_probe_read_user(scratch->some, size, (void *)scratch->iov))
+        read_pieces(scratch->some, size, scratch->iov, scratch->iov_in_kernel))
       return NULL;
     scratch->iov += size;
   }
@@ -241,6 +248,7 @@ static __always_inline void begin_pieces(struct mf_http_scratch *scratch,
   scratch->iov = payload->iov;
   scratch->skip = payload->skip;
   scratch->pieces = payload->pieces;
+  scratch->iov_in_kernel = payload->iov_in_kernel;
   scratch->used = 0;
   scratch->wanted = wanted;
 }

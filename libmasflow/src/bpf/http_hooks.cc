@@ -4,23 +4,53 @@
 namespace masflow::internal {
 namespace {
 
-constexpr char kByCallLimits[] =
+constexpr char kByLengthLimits[] =
     "messages sent or received by io_uring, by sendmmsg and recvmmsg, and by 32-bit programs "
     "cannot be read; each call that moves bytes pays some 100 ns";
+
+HookPoint SendPoint(const Environment& environment) {
+  return {.name = "http send",
+          .candidates = {{.mechanism = "tp_btf sock_send_length",
+                          .programs = {"mf_http_send"},
+                          .limits = kByLengthLimits},
+                         {.mechanism = "fentry, fexit tcp_sendmsg_locked",
+                          .programs = {"mf_http_send_fe", "mf_http_send_fx"},
+                          .unfit = environment.WhyNoFexit("tcp_sendmsg_locked")},
+                         {.mechanism = "kprobe tcp_sendmsg_locked",
+                          .programs = {"mf_http_send_kp"},
+                          .limits = "a message ends when its last call begins",
+                          .unfit = Environment::WhyNoKprobe()}}};
+}
+
+HookPoint ReceivePoint(const Environment& environment) {
+  constexpr char kMechanism[] = "fentry, fexit tcp_recvmsg";
+  const auto fexit = [&](int arguments) -> HookCandidate {
+    return {.mechanism = std::string(kMechanism) + " (" + std::to_string(arguments) + " arguments)",
+            .programs = {"mf_http_recv_fe", "mf_http_recv_f" + std::to_string(arguments)},
+            .maps = {"http_reads"},
+            .limits = "splice from a socket is counted, not read",
+            .unfit = environment.WhyNoFexit("tcp_recvmsg", arguments)};
+  };
+  return {.name = "http receive",
+          .candidates = {{.mechanism = "tp_btf sock_recv_length",
+                          .programs = {"mf_http_recv"},
+                          .limits = kByLengthLimits},
+                         fexit(4),
+                         fexit(5),
+                         fexit(6),
+                         {.mechanism = "kprobe tcp_recvmsg, raw_tp tcp_rcv_space_adjust",
+                          .programs = {"mf_http_recv_kp", "mf_http_recv_ra"},
+                          .maps = {"http_reads"},
+                          .limits = "a call is told in parts, one a packet buffer",
+                          .unfit = Environment::WhyNoKprobe()}}};
+}
 
 }  // namespace
 
 std::vector<HookPoint> HttpHooks(const Environment& environment, const HttpOptions& options) {
-  static_cast<void>(environment);
   std::vector<HookPoint> points{
-      {.name = "http send",
-       .candidates = {{.mechanism = "tp_btf sock_send_length",
-                       .programs = {"mf_http_send"},
-                       .limits = kByCallLimits}}},
-      {.name = "http receive",
-       .candidates = {{.mechanism = "tp_btf sock_recv_length",
-                       .programs = {"mf_http_recv"},
-                       .limits = kByCallLimits}}},
+      SendPoint(environment),
+      ReceivePoint(environment),
       {.name = "http end",
        .candidates = {{.mechanism = "raw_tp inet_sock_set_state, tcp_destroy_sock",
                        .programs = HttpUncountedPrograms()}}}};
