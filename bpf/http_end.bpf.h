@@ -29,6 +29,8 @@ static __always_inline int http_state_changes(u64 *ctx)
   conn = find_http(sk);
   if (!conn || conn->state == MF_HTTP_NO)
     return 0;
+  if (!conn->fin_sent) /* from then on the FIN counts as sent, too */
+    settle_sent(sk, conn, false);
   if (to != TCP_CLOSE) {
     if (!conn->fin_sent)
       send_end(conn, gives_up_both(sk, to) ? MF_HTTP_END_CLOSED : MF_HTTP_END_SENT);
@@ -101,7 +103,7 @@ int mf_http_pass(struct bpf_iter__bpf_map_elem *ctx)
   }
   bpf_map_delete_elem(&http_unread, &key);
   /* It can have been marked in between. The atomic is a full barrier. */
-  __sync_fetch_and_add(&pass_seen, 0);
+  __sync_fetch_and_add(&progress_barrier, 1);
   if (conn && conn->unread) {
     ++pass_seen;
     bpf_map_update_elem(&http_unread, &key, &one, BPF_ANY);
