@@ -66,16 +66,19 @@ static __always_inline void note_sent(void *ring, struct mf_ring_state *state, u
     *wake_at = MF_WAKE_SENT;
 }
 
-static __always_inline void send_record(void *ring, struct mf_ring_state *state, void *record,
+/* False: there was no room for it. */
+static __always_inline bool send_record(void *ring, struct mf_ring_state *state, void *record,
                                         u64 size)
 {
   u64 flags = take_wake_up(ring, state);
 
   __sync_fetch_and_add(&state->produced, 1);
-  if (bpf_ringbuf_output(ring, record, size, flags))
+  if (bpf_ringbuf_output(ring, record, size, flags)) {
     note_ring_full(ring, state, flags);
-  else
-    note_sent(ring, state, flags);
+    return false;
+  }
+  note_sent(ring, state, flags);
+  return true;
 }
 
 /* The same in place, for records of fixed size: NULL, or to be filled and passed to submit_record. */

@@ -96,28 +96,6 @@ int mf_accept_kp(struct pt_regs *ctx)
   return 0;
 }
 
-#define SOCKFS_MAGIC 0x534F434B
-
-/* The TCP socket behind a descriptor of the current task, or NULL. */
-static __always_inline struct sock *tcp_socket_of(u32 fd)
-{
-  struct fdtable *table = BPF_CORE_READ(current_task(), files, fdt);
-  struct file **slots;
-  struct file *file = NULL;
-  struct socket *socket;
-  struct sock *sk;
-
-  if (fd >= BPF_CORE_READ(table, max_fds))
-    return NULL;
-  slots = BPF_CORE_READ(table, fd);
-  bpf_probe_read_kernel(&file, sizeof(file), slots + fd);
-  if (!file || BPF_CORE_READ(file, f_inode, i_sb, s_magic) != SOCKFS_MAGIC)
-    return NULL;
-  socket = BPF_CORE_READ(file, private_data);
-  sk = BPF_CORE_READ(socket, sk);
-  return sk && is_tcp(sk) ? sk : NULL;
-}
-
 /*
  * The end of a system call, two ways. The tracepoint of one system call makes the others
  * pay only for the slow way out of the kernel; it needs tracefs, and Linux 5.15 for the
@@ -125,11 +103,6 @@ static __always_inline struct sock *tcp_socket_of(u32 fd)
  * sys_exit runs for every system call of the machine; with BTF, so that the number is
  * read without a helper.
  */
-static __always_inline struct pt_regs *user_registers(void)
-{
-  return (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
-}
-
 static __always_inline int accept_returned(long ret)
 {
   if (ret >= 0 && !IS_COMPAT(current_task()))

@@ -161,6 +161,8 @@ struct pid {
   struct upid numbers[1];
 };
 
+struct io_uring_task;
+
 struct thread_info {
   unsigned long flags;
   u32 status;
@@ -185,6 +187,7 @@ struct task_struct {
   struct css_set *cgroups;
   struct pid *thread_pid;
   struct files_struct *files;
+  struct io_uring_task *io_uring;
 };
 
 struct seq_file;
@@ -245,6 +248,7 @@ struct sock_common {
 };
 
 struct socket {
+  struct file *file;
   struct sock *sk;
 };
 
@@ -253,6 +257,7 @@ struct sock {
   u16 sk_protocol;
   int sk_err;
   u32 sk_max_ack_backlog;
+  u8 sk_shutdown;
   struct socket *sk_socket;
 };
 
@@ -266,6 +271,13 @@ struct inet_sock {
   __be16 inet_sport;
 };
 
+struct tcp_ulp_ops;
+
+struct inet_connection_sock {
+  struct inet_sock icsk_inet;
+  const struct tcp_ulp_ops *icsk_ulp_ops;
+};
+
 struct minmax_sample {
   u32 v;
 };
@@ -275,18 +287,47 @@ struct minmax {
 };
 
 struct tcp_sock {
+  struct inet_connection_sock inet_conn;
   u32 segs_in;
   u32 segs_out;
   u64 bytes_received;
   u64 bytes_sent;
   u64 bytes_retrans;
+  u64 bytes_acked;
   u32 total_retrans;
   u32 srtt_us;
   struct minmax rtt_min;
   u32 snd_nxt;
+  u32 snd_una;
   u32 write_seq;
   u32 copied_seq;
   u32 rcv_nxt;
+};
+
+struct iovec;
+
+enum iter_type {
+  ITER_IOVEC,
+  ITER_UBUF,
+};
+
+/* `type` up to 5.13, with a bit for the direction; a single buffer apart since 6.0; __iov since 6.4. */
+struct iov_iter {
+  u8 iter_type;
+  unsigned long iov_offset;
+  unsigned long count;
+  unsigned long nr_segs;
+  void *ubuf;
+  const struct iovec *__iov;
+};
+
+struct iov_iter___v5 {
+  unsigned int type;
+  const struct iovec *iov;
+};
+
+struct msghdr {
+  struct iov_iter msg_iter;
 };
 
 struct sockaddr {

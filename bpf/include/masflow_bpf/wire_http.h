@@ -49,7 +49,7 @@ MF_SIZE(mf_http_id, 16);
 struct mf_http_data {
   struct mf_header header;
   struct mf_http_id id;
-  __u64 offset; /* of the first byte in its way, counted since the connection was first seen */
+  __u64 offset;    /* of the first byte in its way, counted since the connection was first seen */
   __u64 cgroup_id; /* of the process at this call */
   __u32 length;
   __u16 captured;
@@ -62,10 +62,10 @@ MF_AT(mf_http_data, captured, 60);
 
 /* How far one way has come. */
 struct mf_http_way {
-  __u64 end;       /* offset behind the last byte */
-  __u64 last_ns;   /* when that passed; 0: none did */
-  __u8 tail[8];    /* the last bytes that passed unread, the very last one in tail[7] */
-  __u32 tail_len;  /* how many of these are known */
+  __u64 end;      /* offset behind the last byte */
+  __u64 last_ns;  /* when that passed; 0: none did */
+  __u8 tail[8];   /* the last bytes that passed unread, the very last one in tail[7] */
+  __u32 tail_len; /* how many of these are known */
   __u32 pad;
 };
 MF_SIZE(mf_http_way, 32);

@@ -207,6 +207,15 @@ std::string Environment::WhyNoFexit(const std::string& function) const {
   return program.valid() ? "" : std::string("load: ") + std::strerror(errno);
 }
 
+std::string Environment::WhyNoFexit(const std::string& function, int arguments) const {
+  const int found = FunctionArguments(function);
+  if (found != 0 && found != arguments) {
+    return function + " has " + std::to_string(found) + " arguments here, not " +
+           std::to_string(arguments);
+  }
+  return WhyNoFexit(function);
+}
+
 std::string Environment::WhyNoKprobe() {
   return access("/sys/bus/event_source/devices/kprobe/type", F_OK) == 0 || errno != ENOENT ||
                  access("/sys/bus/event_source/devices", F_OK) != 0

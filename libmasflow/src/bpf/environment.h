@@ -42,6 +42,8 @@ class Environment {
   // put at the exit of this function (fexit), or on any function by kprobe. Empty: nothing
   // is known to be against it. The load and the attach decide.
   std::string WhyNoFexit(const std::string& function) const;
+  // The same for one that finds the result behind so many arguments.
+  std::string WhyNoFexit(const std::string& function, int arguments) const;
   static std::string WhyNoKprobe();
 
   // The id of a cgroup given as a path in the hierarchy or a whole one.

@@ -15,6 +15,7 @@
 #include <variant>
 
 #include "bpf/environment.h"
+#include "bpf/http_feed.h"
 #include "bpf/process_feed.h"
 #include "bpf/stream_feed.h"
 #include "bpf/tcp_feed.h"
@@ -105,7 +106,9 @@ absl::StatusOr<std::unique_ptr<StreamFeed>> LiveSource::OpenFeed(const StreamCon
   if (const auto* tcp = std::get_if<TcpOptions>(&config)) {
     return TcpFeed::Open(environment_, *tcp, options_.forced);
   }
-  return absl::UnimplementedError("no HTTP yet");
+  const auto* const tcp_feed = static_cast<const TcpFeed*>(slot(StreamKind::kTcp).feed.get());
+  return HttpFeed::Open(environment_, std::get<HttpOptions>(config), options_.forced,
+                        tcp_feed == nullptr ? -1 : tcp_feed->connections());
 }
 
 absl::Status LiveSource::Open(const StreamConfig& config) {
@@ -122,9 +125,13 @@ absl::Status LiveSource::Open(const StreamConfig& config) {
 
 void LiveSource::Close(StreamKind stream) {
   Slot& closed = slot(stream);
-  if (closed.feed != nullptr) {
-    Watch(closed, false);
-    closed = {};
+  if (closed.feed == nullptr) {
+    return;
+  }
+  Watch(closed, false);
+  closed = {};
+  if (auto& http = slot(StreamKind::kHttp).feed; stream == StreamKind::kTcp && http != nullptr) {
+    static_cast<HttpFeed&>(*http).LeaveTcp();
   }
 }
 
@@ -216,7 +223,7 @@ RecordSink::Verdict LiveSource::DrainBacklog(StreamKind stream, std::size_t* lef
 bool LiveSource::AnythingLeft() const {
   for (const Slot& open : slots_) {
     if (open.feed != nullptr && !open.paused &&
-        (!open.feed->backlog().empty() || !open.feed->ring().Empty())) {
+        (!open.feed->backlog().empty() || !open.feed->ring().Empty() || open.feed->WantsTurn())) {
       return true;
     }
   }

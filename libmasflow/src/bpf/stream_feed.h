@@ -38,6 +38,8 @@ class StreamFeed {
   virtual int timer_fd() const { return -1; }
   // At the beginning of each turn, and while the stream is paused too.
   virtual void BeginTurn() {}
+  // Something has come up since BeginTurn() that the session may not fall asleep over.
+  virtual bool WantsTurn() const { return false; }
   // All that was produced up to `time` has been taken off the ring, and the backlog is empty:
   // it may be filled.
   virtual void OnRingEmptied(KernelTime time) { static_cast<void>(time); }

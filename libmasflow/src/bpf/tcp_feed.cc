@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf/tcp_feed.h"
 
-#include <sys/random.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -22,12 +21,6 @@ namespace {
 using std::chrono::nanoseconds;
 
 constexpr std::uint64_t kPassesASweep = 10;
-
-std::uint64_t RandomOdd() {
-  std::uint64_t number = 0;
-  (void)!getrandom(&number, sizeof(number), GRND_NONBLOCK);  // fails only as the machine boots
-  return number | 1;
-}
 
 }  // namespace
 
@@ -68,7 +61,7 @@ absl::StatusOr<bpf_object_skeleton*> TcpFeed::OpenObject(const Environment& envi
     bpf_program__set_autoload(program, false);
   }
   auto* const rodata = skeleton_->rodata;
-  rodata->tag_secret = RandomOdd();
+  rodata->tag_secret = RandomTagSecret();
   rodata->emit_listeners = options_.listeners;
   rodata->emit_last_data = by_interval();
   rodata->filter_by_process = filter_.any();
@@ -152,6 +145,10 @@ absl::Status TcpFeed::StartTimer() {
   }
   SetTimer(true);
   return absl::OkStatus();
+}
+
+int TcpFeed::connections() const {
+  return bpf_map__fd(skeleton_->maps.connections);
 }
 
 void TcpFeed::SetTimer(bool on) {

@@ -30,6 +30,9 @@ class TcpFeed final : public StreamFeed {
   ~TcpFeed() override;
 
   int timer_fd() const override { return timer_.get(); }
+  // The table of connections; as long as the feed lives.
+  int connections() const;
+
   void BeginTurn() override;
   void OnRingEmptied(KernelTime time) override;
   RecordSink& Screened(RecordSink& sink) override;

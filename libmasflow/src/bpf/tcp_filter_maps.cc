@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf/tcp_filter_maps.h"
 
+#include <sys/random.h>
+
 #include <array>
 #include <cerrno>
 #include <cstddef>
@@ -51,6 +53,12 @@ absl::Status InsertPorts(bpf_map* map, PortKind kind, const std::vector<std::uin
 }
 
 }  // namespace
+
+std::uint64_t RandomTagSecret() {
+  std::uint64_t number = 0;
+  (void)!getrandom(&number, sizeof(number), GRND_NONBLOCK);  // fails only as the machine boots
+  return number | 1;
+}
 
 void SizeTcpFilter(const TcpFilter& filter, bpf_object* object) {
   if (filter.ports.empty() && filter.local_ports.empty() && filter.remote_ports.empty()) {

@@ -4,6 +4,8 @@
 #ifndef MASFLOW_BPF_TCP_FILTER_MAPS_H_
 #define MASFLOW_BPF_TCP_FILTER_MAPS_H_
 
+#include <cstdint>
+
 #include <absl/status/status.h>
 
 #include "masflow/tcp_stream.h"
@@ -11,6 +13,9 @@
 struct bpf_object;
 
 namespace masflow::internal {
+
+// For a tag that does not tell where the kernel keeps its sockets: odd.
+std::uint64_t RandomTagSecret();
 
 // Before the load.
 template <class Rodata>

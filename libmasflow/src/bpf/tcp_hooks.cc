@@ -15,25 +15,15 @@ constexpr char kConnectLimits[] =
 constexpr char kTracepointCost[] = "every system call of the machine pays some 20 ns";
 constexpr char kSysExitCost[] = "every system call of the machine pays some 50 ns";
 
-// A fexit program finds the result behind the arguments, so their number has to be right.
-std::string WhyNoFexit(const Environment& environment, const char* function, int arguments) {
-  const int found = environment.FunctionArguments(function);
-  if (found != 0 && found != arguments) {
-    return std::string(function) + " has " + std::to_string(found) + " arguments here, not " +
-           std::to_string(arguments);
-  }
-  return environment.WhyNoFexit(function);
-}
-
 HookPoint AcceptPoint(const Environment& environment) {
   return {.name = "tcp accept",
           .required = false,
           .candidates = {{.mechanism = "fexit inet_csk_accept",
                           .programs = {"mf_accept_fx2"},
-                          .unfit = WhyNoFexit(environment, "inet_csk_accept", 2)},
+                          .unfit = environment.WhyNoFexit("inet_csk_accept", 2)},
                          {.mechanism = "fexit inet_csk_accept (up to 6.9)",
                           .programs = {"mf_accept_fx4"},
-                          .unfit = WhyNoFexit(environment, "inet_csk_accept", 4)},
+                          .unfit = environment.WhyNoFexit("inet_csk_accept", 4)},
                          {.mechanism = "kprobe security_sock_graft",
                           .programs = {"mf_accept_kp"},
                           .unfit = Environment::WhyNoKprobe()},
@@ -90,7 +80,7 @@ HookPoint ReceivePoint(const Environment& environment) {
   const auto fexit = [&](int arguments) -> HookCandidate {
     return {.mechanism = std::string(kMechanism) + " (" + std::to_string(arguments) + " arguments)",
             .programs = {"mf_recv_fx" + std::to_string(arguments), "mf_splice_fx"},
-            .unfit = WhyNoFexit(environment, "tcp_recvmsg", arguments)};
+            .unfit = environment.WhyNoFexit("tcp_recvmsg", arguments)};
   };
   return {.name = "tcp receive",
           .candidates = {{.mechanism = "raw_tp sock_recv_length",

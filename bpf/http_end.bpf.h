@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* How connections with HTTP end, and the pass that tells of bytes which passed unread. Included
+ * by http.bpf.c only. */
+#ifndef MASFLOW_HTTP_END_BPF_H
+#define MASFLOW_HTTP_END_BPF_H
+
+/* close() gives up both ways, shutdown(SHUT_WR) only the one that sends. */
+static __always_inline bool gives_up_both(struct sock *sk, int to)
+{
+  return to == TCP_FIN_WAIT1 && BPF_CORE_READ(sk, sk_shutdown) == SHUTDOWN_MASK;
+}
+
+static __always_inline bool has_unread_data(struct sock *sk)
+{
+  struct tcp_sock *tp = (struct tcp_sock *)sk;
+
+  return BPF_CORE_READ(tp, rcv_nxt) != BPF_CORE_READ(tp, copied_seq);
+}
+
+/* Idempotent, see mf_tcp_state_again in tcp.bpf.c. */
+static __always_inline int http_state_changes(u64 *ctx)
+{
+  struct sock *sk = (struct sock *)ctx[0];
+  int to = (int)ctx[2];
+  struct mf_http_conn *conn;
+
+  if (to != TCP_FIN_WAIT1 && to != TCP_LAST_ACK && to != TCP_CLOSE)
+    return 0;
+  conn = find_http(sk);
+  if (!conn || conn->state == MF_HTTP_NO)
+    return 0;
+  if (!conn->fin_sent) /* from then on the FIN counts as sent, too */
+    settle_sent(sk, conn, false);
+  if (to != TCP_CLOSE) {
+    if (!conn->fin_sent)
+      send_end(conn, gives_up_both(sk, to) ? MF_HTTP_END_CLOSED : MF_HTTP_END_SENT);
+    conn->fin_sent = 1;
+    return 0;
+  }
+  conn->error = BPF_CORE_READ(sk, sk_err);
+  /* What arrived before a RST can still be read, and may be a response. */
+  if (!conn->error || !has_unread_data(sk))
+    send_end(conn, conn->error ? MF_HTTP_END_RESET : MF_HTTP_END_CLOSED);
+  return 0;
+}
+
+SEC("raw_tp/inet_sock_set_state")
+int mf_http_state(u64 *ctx)
+{
+  return http_state_changes(ctx);
+}
+
+SEC("raw_tp/inet_sock_set_state")
+int mf_http_state_2(u64 *ctx)
+{
+  return http_state_changes(ctx);
+}
+
+static __always_inline int http_socket_goes(u64 *ctx)
+{
+  u64 key = ctx[0];
+  struct mf_http_conn *conn = find_http((struct sock *)key);
+
+  if (!conn)
+    return 0;
+  send_end(conn, conn->error ? MF_HTTP_END_RESET : MF_HTTP_END_CLOSED);
+  bpf_map_delete_elem(&http_conns, &key);
+  return 0;
+}
+
+SEC("raw_tp/tcp_destroy_sock")
+int mf_http_destroy(u64 *ctx)
+{
+  return http_socket_goes(ctx);
+}
+
+SEC("raw_tp/tcp_destroy_sock")
+int mf_http_destr_2(u64 *ctx)
+{
+  return http_socket_goes(ctx);
+}
+
+/*
+ * A long body passes unread, and behind it nothing may come for a while: the reader makes this
+ * pass, some 100 ms after, over the few connections of which that is so.
+ */
+SEC("iter/bpf_map_elem")
+int mf_http_pass(struct bpf_iter__bpf_map_elem *ctx)
+{
+  u64 *listed = ctx->key;
+  struct mf_http_conn *conn;
+  u64 key;
+  u8 one = 1;
+
+  if (!listed)
+    return 0;
+  key = *listed;
+  conn = bpf_map_lookup_elem(&http_conns, &key);
+  if (conn && conn->unread) {
+    ++pass_seen;
+    send_progress(conn);
+    return 0;
+  }
+  bpf_map_delete_elem(&http_unread, &key);
+  /* It can have been marked in between. The atomic is a full barrier. */
+  __sync_fetch_and_add(&progress_barrier, 1);
+  if (conn && conn->unread) {
+    ++pass_seen;
+    bpf_map_update_elem(&http_unread, &key, &one, BPF_ANY);
+  }
+  return 0;
+}
+
+#endif /* MASFLOW_HTTP_END_BPF_H */

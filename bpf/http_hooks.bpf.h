@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Where bytes are seen to move: for each way several mechanisms with one body. Included by
+ * http.bpf.c only.
+ */
+#ifndef MASFLOW_HTTP_HOOKS_BPF_H
+#define MASFLOW_HTTP_HOOKS_BPF_H
+
+/* ---- by the length of each call, since 6.3 ---- */
+
+/*
+ * TP_PROTO(struct sock *sk, int ret, int flags), above what TLS does in the kernel. With BTF, so
+ * that the hot path reads by plain loads. The payload is found by the registers of the call.
+ */
+static __always_inline int on_length(u64 *ctx, u8 way)
+{
+  struct sock *sk = (struct sock *)ctx[0];
+  int ret = (int)ctx[1];
+  u32 flags = ctx[2];
+  struct mf_call call = {.sk = sk, .bytes = ret, .way = way};
+  struct tcp_sock *tp;
+
+  if (ret <= 0 || (way == MF_WAY_RECEIVED && (flags & (MSG_PEEK | MSG_OOB))))
+    return 0;
+  tp = bpf_skc_to_tcp_sock(sk);
+  if (!tp)
+    return 0;
+  call.ports = (u32)tp->inet_conn.icsk_inet.inet_sport << 16 |
+               tp->inet_conn.icsk_inet.sk.__sk_common.skc_dport;
+  call.end_seq = way == MF_WAY_SENT ? tp->write_seq : tp->copied_seq;
+  if (!find_or_add(&call))
+    return 0;
+  find_call_payload(&call.payload, sk, way);
+  if (way == MF_WAY_RECEIVED && (flags & MSG_TRUNC)) /* the bytes were thrown away */
+    call.payload.readable = false;
+  call.cgroup_id = known_task_cgroup_id(bpf_get_current_task_btf());
+  on_moved(&call);
+  return 0;
+}
+
+SEC("tp_btf/sock_send_length")
+int mf_http_send(u64 *ctx)
+{
+  return on_length(ctx, MF_WAY_SENT);
+}
+
+SEC("tp_btf/sock_recv_length")
+int mf_http_recv(u64 *ctx)
+{
+  return on_length(ctx, MF_WAY_RECEIVED);
+}
+
+/* ---- in the functions of TCP ---- */
+
+static __always_inline bool is_old_iter(void)
+{
+  return !bpf_core_field_exists(((struct iov_iter *)0)->iter_type);
+}
+
+/* What the iterator still has to copy. The kernel's own senders, pages (sendfile) and the like
+ * are not readable. */
+static __always_inline u64 read_iter(struct mf_payload *payload, struct msghdr *msg)
+{
+  struct iov_iter *iter = &msg->msg_iter;
+  u32 type = is_old_iter() ? BPF_CORE_READ((struct iov_iter___v5 *)iter, type) & ~1U
+                           : BPF_CORE_READ(iter, iter_type);
+  u64 skip = BPF_CORE_READ(iter, iov_offset);
+
+  if (bpf_core_enum_value_exists(enum iter_type, ITER_UBUF) &&
+      type == bpf_core_enum_value(enum iter_type, ITER_UBUF)) {
+    payload->base = (u64)BPF_CORE_READ(iter, ubuf) + skip;
+    payload->readable = true;
+  } else if (type == bpf_core_enum_value(enum iter_type, ITER_IOVEC)) {
+    if (bpf_core_field_exists(iter->__iov))
+      payload->iov = (u64)BPF_CORE_READ(iter, __iov);
+    else
+      payload->iov = (u64)BPF_CORE_READ((struct iov_iter___v5 *)iter, iov);
+    payload->iov_in_kernel = true;
+    payload->skip = skip;
+    payload->pieces = BPF_CORE_READ(iter, nr_segs);
+    payload->readable = true;
+  }
+  return BPF_CORE_READ(iter, count);
+}
+
+static __always_inline bool begin_call(struct mf_call *call)
+{
+  struct sock *sk = call->sk;
+
+  if (!is_tcp(sk))
+    return false;
+  call->ports = (u32)BPF_CORE_READ((struct inet_sock *)sk, inet_sport) << 16 |
+                BPF_CORE_READ(sk, __sk_common.skc_dport);
+  return find_or_add(call);
+}
+
+/*
+ * int tcp_sendmsg_locked(struct sock *sk, struct msghdr *msg, size_t size). At its begin, before
+ * the bytes are copied: how many the socket takes shows in write_seq at the next hook.
+ */
+static __always_inline int on_send_begins(struct sock *sk, struct msghdr *msg)
+{
+  struct mf_call call = {.sk = sk, .way = MF_WAY_SENT, .begins = true};
+
+  call.bytes = read_iter(&call.payload, msg);
+  call.end_seq = BPF_CORE_READ((struct tcp_sock *)sk, write_seq);
+  if (!call.bytes || !begin_call(&call))
+    return 0;
+  call.cgroup_id = task_cgroup_id(current_task());
+  on_moved(&call);
+  return 0;
+}
+
+/* What the call before has sent, as far as that is known now. */
+static __always_inline void settle_sent(struct sock *sk, struct mf_http_conn *conn, bool returns)
+{
+  struct mf_call call = {.sk = sk, .conn = conn, .way = MF_WAY_SENT, .begins = true};
+
+  call.end_seq = BPF_CORE_READ((struct tcp_sock *)sk, write_seq);
+  skip_gap(&call);
+  if (returns)
+    conn->ways[MF_WAY_SENT].last_ns = bpf_ktime_get_ns();
+}
+
+SEC("fentry/tcp_sendmsg_locked")
+int mf_http_send_fe(u64 *ctx)
+{
+  return on_send_begins((struct sock *)ctx[0], (struct msghdr *)ctx[1]);
+}
+
+SEC("fexit/tcp_sendmsg_locked")
+int mf_http_send_fx(u64 *ctx)
+{
+  struct sock *sk = (struct sock *)ctx[0];
+  struct mf_http_conn *conn = find_http(sk);
+
+  if (conn && conn->state != MF_HTTP_NO)
+    settle_sent(sk, conn, true);
+  return 0;
+}
+
+SEC("kprobe/tcp_sendmsg_locked")
+int mf_http_send_kp(struct pt_regs *ctx)
+{
+  return on_send_begins((struct sock *)FUNCTION_ARG1(ctx), (struct msghdr *)FUNCTION_ARG2(ctx));
+}
+
+/* Where the reads in progress put their bytes, by thread. */
+struct mf_read {
+  struct sock *sk;
+  struct mf_payload payload;
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 16384);
+  __type(key, u32);
+  __type(value, struct mf_read);
+} http_reads SEC(".maps");
+
+static __always_inline int on_read_begins(struct sock *sk, struct msghdr *msg)
+{
+  struct mf_http_conn *conn = find_http(sk);
+  u32 tid = (u32)bpf_get_current_pid_tgid();
+  struct mf_read read = {.sk = sk};
+
+  if (conn && conn->state == MF_HTTP_NO)
+    return 0;
+  read_iter(&read.payload, msg);
+  bpf_map_update_elem(&http_reads, &tid, &read, BPF_ANY);
+  return 0;
+}
+
+static __always_inline int on_read(struct sock *sk, u32 bytes, u32 end_seq,
+                                   const struct mf_payload *payload)
+{
+  struct mf_call call = {.sk = sk, .bytes = bytes, .end_seq = end_seq, .way = MF_WAY_RECEIVED};
+
+  call.payload = *payload;
+  if (!begin_call(&call))
+    return 0;
+  settle_sent(sk, call.conn, false);
+  call.cgroup_id = task_cgroup_id(current_task());
+  on_moved(&call);
+  return 0;
+}
+
+/* The FIN that a read came to counts in copied_seq. */
+static __always_inline u32 read_so_far(struct sock *sk)
+{
+  struct tcp_sock *tp = (struct tcp_sock *)sk;
+  u64 done = 1ULL << bpf_core_enum_value(enum sock_flags, SOCK_DONE);
+  u32 copied = BPF_CORE_READ(tp, copied_seq);
+
+  return copied == BPF_CORE_READ(tp, rcv_nxt) && (BPF_CORE_READ(sk, __sk_common.skc_flags) & done)
+             ? copied - 1
+             : copied;
+}
+
+static __always_inline int on_read_returns(struct sock *sk, int flags, int ret)
+{
+  u32 tid = (u32)bpf_get_current_pid_tgid();
+  struct mf_read *read = bpf_map_lookup_elem(&http_reads, &tid);
+  struct mf_payload payload;
+  bool same;
+
+  if (!read)
+    return 0;
+  payload = read->payload;
+  same = read->sk == sk;
+  bpf_map_delete_elem(&http_reads, &tid);
+  if (!same || ret <= 0 || (flags & (MSG_PEEK | MSG_OOB)))
+    return 0;
+  if (flags & MSG_TRUNC)
+    payload.readable = false;
+  return on_read(sk, ret, read_so_far(sk), &payload);
+}
+
+SEC("fentry/tcp_recvmsg")
+int mf_http_recv_fe(u64 *ctx)
+{
+  return on_read_begins((struct sock *)ctx[0], (struct msghdr *)ctx[1]);
+}
+
+/* The arguments of tcp_recvmsg: see tcp_call.bpf.h. */
+SEC("fexit/tcp_recvmsg")
+int mf_http_recv_f6(u64 *ctx)
+{
+  return on_read_returns((struct sock *)ctx[0], (int)ctx[4], (int)ctx[6]);
+}
+
+SEC("fexit/tcp_recvmsg")
+int mf_http_recv_f5(u64 *ctx)
+{
+  return on_read_returns((struct sock *)ctx[0], (int)ctx[3], (int)ctx[5]);
+}
+
+SEC("fexit/tcp_recvmsg")
+int mf_http_recv_f4(u64 *ctx)
+{
+  return on_read_returns((struct sock *)ctx[0], (int)ctx[3], (int)ctx[4]);
+}
+
+SEC("kprobe/tcp_recvmsg")
+int mf_http_recv_kp(struct pt_regs *ctx)
+{
+  return on_read_begins((struct sock *)FUNCTION_ARG1(ctx), (struct msghdr *)FUNCTION_ARG2(ctx));
+}
+
+/* TP_PROTO(struct sock *sk): bytes were just copied to the reader of kprobe tcp_recvmsg, which a
+ * kretprobe would mostly lose as it sleeps. Once for each packet buffer; MSG_PEEK does not move
+ * copied_seq. */
+SEC("raw_tp/tcp_rcv_space_adjust")
+int mf_http_recv_ra(u64 *ctx)
+{
+  struct sock *sk = (struct sock *)ctx[0];
+  u32 tid = (u32)bpf_get_current_pid_tgid();
+  struct mf_read *read = bpf_map_lookup_elem(&http_reads, &tid);
+  struct mf_http_conn *conn = find_http(sk);
+  struct mf_payload payload;
+  u32 end_seq = read_so_far(sk);
+  u32 bytes;
+
+  if (!read || read->sk != sk)
+    return 0;
+  /* Of the first bytes that we see the number is not known: the kernel's counters tell it. */
+  bytes = end_seq - (conn ? conn->ways[MF_WAY_RECEIVED].seq
+                          : (u32)BPF_CORE_READ((struct tcp_sock *)sk, rcv_nxt) -
+                                (u32)BPF_CORE_READ((struct tcp_sock *)sk, bytes_received));
+  if ((s32)bytes <= 0)
+    return 0;
+  payload = read->payload;
+  if (read->payload.base)
+    read->payload.base += bytes;
+  else
+    read->payload.skip += bytes;
+  return on_read(sk, bytes, end_seq, &payload);
+}
+
+#endif /* MASFLOW_HTTP_HOOKS_BPF_H */

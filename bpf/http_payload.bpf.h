@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Where the bytes of a call lie in the memory of the process, and how they get into a
+ * record: at most 64 pieces, and no more than asked for.
+ */
+#ifndef MASFLOW_HTTP_PAYLOAD_BPF_H
+#define MASFLOW_HTTP_PAYLOAD_BPF_H
+
+#include "masflow_bpf/vmlinux.h"
+#include "masflow_bpf/wire.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
+#include "socket.bpf.h"
+#include "syscall.bpf.h"
+#include "task.bpf.h"
+
+#define MF_PIECES_MAX 64
+#define MF_PIECES_AT_ONCE 4 /* read from user space */
+
+/* As user space has them: the ABI of readv() and recvmsg(). */
+struct mf_iovec {
+  u64 base;
+  u64 size;
+};
+
+struct mf_msghdr {
+  u64 name;
+  u64 name_len;
+  u64 iov;
+  u64 iov_len;
+};
+
+struct mf_payload {
+  u64 base; /* of a single buffer; 0: see iov */
+  u64 iov;  /* array of mf_iovec */
+  u64 skip; /* bytes of the first piece that are not meant */
+  u32 pieces;
+  bool iov_in_kernel; /* the array: what it points to never is */
+  bool readable;
+  bool is_lost; /* it is there, but not to be found by this hook */
+};
+
+/* What a record is put together in. One for each way, so for each of the two programs that run
+ * at a time: programs are preemptible from 7.0. */
+struct mf_http_scratch {
+  struct mf_http_data record;
+  /* Twice what is needed, so that a masked offset and a masked length stay within. */
+  u8 data[31744];
+  /* Where the loops over the pieces are: in registers it multiplies the verifier's work. */
+  u64 iov;
+  u64 skip;
+  u32 pieces;
+  u32 used;
+  u32 wanted;
+  u32 iov_in_kernel;
+  struct mf_iovec some[MF_PIECES_AT_ONCE];
+  struct mf_iovec last;
+};
+
+#define MF_HTTP_SCRATCH(map_name)            \
+  struct {                                   \
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY); \
+    __uint(max_entries, 1);                  \
+    __type(key, u32);                        \
+    __type(value, struct mf_http_scratch);   \
+  } map_name SEC(".maps")
+
+MF_HTTP_SCRATCH(send_scratch);
+MF_HTTP_SCRATCH(recv_scratch);
+
+static __always_inline struct mf_http_scratch *scratch_of(u32 way)
+{
+  u32 zero = 0;
+
+  return way == MF_WAY_SENT ? bpf_map_lookup_elem(&send_scratch, &zero)
+                            : bpf_map_lookup_elem(&recv_scratch, &zero);
+}
+
+/*
+ * The arguments of the system call that we are in: its registers are still there, and the
+ * kernel has just touched the memory. A task of io_uring can do other work inside of any
+ * call, so there the descriptor must be that of the socket.
+ */
+static __always_inline void find_call_payload(struct mf_payload *payload, struct sock *sk, u8 way)
+{
+  struct task_struct *task = bpf_get_current_task_btf();
+  struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+  bool sent = way == MF_WAY_SENT;
+  long nr = regs->SYSCALL_NR_FIELD;
+  u64 argument = regs->SYSCALL_ARG2_FIELD;
+  struct mf_msghdr header;
+
+  if (IS_COMPAT_FIELD(task) || (task->io_uring && tcp_socket_of(regs->SYSCALL_ARG1_FIELD) != sk)) {
+    payload->is_lost = true;
+  } else if (nr == (sent ? NR_WRITE : NR_READ) || nr == (sent ? NR_SENDTO : NR_RECVFROM)) {
+    payload->base = argument;
+    payload->readable = true;
+  } else if (nr == (sent ? NR_WRITEV : NR_READV)) {
+    payload->iov = argument;
+    payload->pieces = regs->SYSCALL_ARG3_FIELD;
+    payload->readable = true;
+  } else if (nr == (sent ? NR_SENDMSG : NR_RECVMSG)) {
+    if (bpf_probe_read_user(&header, sizeof(header), (void *)argument)) {
+      payload->is_lost = true;
+      return;
+    }
+    payload->iov = header.iov;
+    payload->pieces = header.iov_len;
+    payload->readable = true;
+  } else if (nr == NR_IO_URING_ENTER || nr == (sent ? NR_SENDMMSG : NR_RECVMMSG)) {
+    payload->is_lost = true;
+  } /* else sendfile, splice and the like: a body, rarely a head */
+}
+
+static __always_inline long read_pieces(struct mf_iovec *pieces, u64 size, u64 iov, bool in_kernel)
+{
+  return in_kernel ? bpf_probe_read_kernel(pieces, size, (void *)iov)
+                   : bpf_probe_read_user(pieces, size, (void *)iov);
+}
+
+/* The bytes that a message begins with, as far as they lie in its first piece; how many. */
+static __always_inline u32 read_prefix(u64 *prefix, const struct mf_payload *payload, u32 bytes)
+{
+  struct mf_iovec first = {.base = payload->base, .size = bytes};
+  u64 size;
+
+  *prefix = 0;
+  if (!payload->base) {
+    if (read_pieces(&first, sizeof(first), payload->iov, payload->iov_in_kernel))
+      return 0;
+    if (first.size <= payload->skip)
+      return 0;
+    first.base += payload->skip;
+    first.size -= payload->skip;
+  }
+  size = first.size < bytes ? first.size : bytes;
+  if (size >= MF_HEAD_PREFIX)
+    return bpf_probe_read_user(prefix, MF_HEAD_PREFIX, (void *)first.base) ? 0 : MF_HEAD_PREFIX;
+  size &= MF_HEAD_PREFIX - 1;
+  return bpf_probe_read_user(prefix, size, (void *)first.base) ? 0 : size;
+}
+
+/* The same bounds for the verifier, right where they count: 5.10 and 6.1 forget those of a
+ * register that is spilled. */
+#define BOUND_TO_MASK(value, mask) asm volatile("%0 &= %1" : "+r"(value) : "i"(mask))
+
+static __always_inline bool copy_piece(struct mf_http_scratch *scratch, u64 base, u64 size)
+{
+  u64 at = scratch->used;
+  u64 left = scratch->wanted - scratch->used;
+
+  if (size > left)
+    size = left;
+  BOUND_TO_MASK(at, 16383);
+  BOUND_TO_MASK(size, 16383);
+  if (size > MF_HTTP_CAPTURE_MAX)
+    return false;
+  if (bpf_probe_read_user(scratch->data + at, size, (void *)base))
+    return false;
+  scratch->used += size;
+  return true;
+}
+
+/* The piece of this number, each once and in order. NULL: there is none, or it cannot be read. */
+static __always_inline struct mf_iovec *next_piece(struct mf_http_scratch *scratch, u32 index)
+{
+  u64 size = scratch->pieces - index;
+
+  if (index >= scratch->pieces)
+    return NULL;
+  if (index % MF_PIECES_AT_ONCE == 0) {
+    if (size > MF_PIECES_AT_ONCE)
+      size = MF_PIECES_AT_ONCE;
+    size *= sizeof(struct mf_iovec);
+    BOUND_TO_MASK(size, 127);
+    if (size > sizeof(scratch->some) ||
+        read_pieces(scratch->some, size, scratch->iov, scratch->iov_in_kernel))
+      return NULL;
+    scratch->iov += size;
+  }
+  return &scratch->some[index % MF_PIECES_AT_ONCE];
+}
+
+/*
+ * The two loops over pieces are functions of their own, and not static: the verifier looks at
+ * such a one once for all its callers. (Inlined they took 450,000 instructions.) They find what
+ * they work on in the scratch memory, for 5.10 lets pass no pointer.
+ */
+__noinline int mf_http_copy(u32 way)
+{
+  struct mf_http_scratch *scratch = scratch_of(way);
+  struct mf_iovec *piece;
+  u64 skip;
+
+  if (!scratch)
+    return 0;
+  for (u32 i = 0; i < MF_PIECES_MAX; ++i) {
+    if (scratch->used >= scratch->wanted)
+      break;
+    piece = next_piece(scratch, i);
+    if (!piece)
+      break;
+    skip = scratch->skip;
+    scratch->skip = 0;
+    if (piece->size <= skip)
+      scratch->skip = skip - piece->size;
+    else if (!copy_piece(scratch, piece->base + skip, piece->size - skip))
+      break;
+  }
+  return scratch->used;
+}
+
+/* Where the last of the wanted bytes lies: scratch->last is its piece, up to that byte. */
+__noinline int mf_http_last(u32 way)
+{
+  struct mf_http_scratch *scratch = scratch_of(way);
+  struct mf_iovec *piece;
+  u64 skip, left;
+
+  if (!scratch)
+    return 0;
+  for (u32 i = 0; i < MF_PIECES_MAX; ++i) {
+    piece = next_piece(scratch, i);
+    if (!piece)
+      break;
+    skip = scratch->skip;
+    left = scratch->wanted - scratch->used;
+    if (piece->size <= skip) {
+      scratch->skip = skip - piece->size;
+      continue;
+    }
+    if (piece->size - skip >= left) {
+      scratch->last.base = piece->base + skip;
+      scratch->last.size = left;
+      return 1;
+    }
+    scratch->skip = 0;
+    scratch->used += piece->size - skip;
+  }
+  return 0;
+}
+
+static __always_inline void begin_pieces(struct mf_http_scratch *scratch,
+                                         const struct mf_payload *payload, u32 wanted)
+{
+  scratch->iov = payload->iov;
+  scratch->skip = payload->skip;
+  scratch->pieces = payload->pieces;
+  scratch->iov_in_kernel = payload->iov_in_kernel;
+  scratch->used = 0;
+  scratch->wanted = wanted;
+}
+
+/* Up to `wanted` bytes; how many could be read. */
+static __always_inline u32 copy_payload(struct mf_http_scratch *scratch,
+                                        const struct mf_payload *payload, u32 way, u32 wanted)
+{
+  begin_pieces(scratch, payload, wanted);
+  if (!payload->base)
+    return mf_http_copy(way);
+  copy_piece(scratch, payload->base, wanted);
+  return scratch->used;
+}
+
+/* The last bytes of the call, for those who look for the end of a chunked body. */
+static __always_inline u32 read_tail(u64 *tail, struct mf_http_scratch *scratch,
+                                     const struct mf_payload *payload, u32 way, u32 bytes)
+{
+  u64 base = payload->base, size = bytes;
+  u64 number = 0;
+
+  if (!payload->readable)
+    return 0;
+  if (!base) {
+    begin_pieces(scratch, payload, bytes);
+    if (!mf_http_last(way))
+      return 0;
+    base = scratch->last.base;
+    size = scratch->last.size;
+  }
+  if (size >= sizeof(number)) {
+    if (bpf_probe_read_user(&number, sizeof(number), (void *)(base + size - sizeof(number))))
+      return 0;
+    *tail = bpf_be64_to_cpu(number);
+    return sizeof(number);
+  }
+  size &= sizeof(number) - 1;
+  if (!size || bpf_probe_read_user(&number, size, (void *)base))
+    return 0;
+  *tail = *tail << size * 8 | bpf_be64_to_cpu(number) >> (64 - size * 8);
+  return size;
+}
+
+#endif /* MASFLOW_HTTP_PAYLOAD_BPF_H */

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What a TCP socket is and who its ends are, and the filter on that. Shared by the streams
+ * about connections. */
+#ifndef MASFLOW_SOCKET_BPF_H
+#define MASFLOW_SOCKET_BPF_H
+
+#include "masflow_bpf/vmlinux.h"
+#include "masflow_bpf/wire.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "filter.bpf.h"
+#include "task.bpf.h"
+
+#define AF_INET 2
+#define AF_INET6 10
+#define IPPROTO_TCP 6
+
+/* Set before the load. */
+const volatile __u64
+    tag_secret = 1; /* odd: a tag must not tell where the kernel keeps its sockets */
+const volatile bool filter_by_process = false; /* any of filter.bpf.h */
+const volatile bool filter_by_port = false;
+const volatile bool filter_by_local_port = false;
+const volatile bool filter_by_remote_port = false;
+const volatile bool filter_by_address = false;
+const volatile bool filter_loopback = false; /* true: loopback does not pass */
+
+/* Ports, by what they are compared with. */
+#define MF_PORT_EITHER 0
+#define MF_PORT_LOCAL 1
+#define MF_PORT_REMOTE 2
+#define MF_PORT_KEY(which, port) ((u32)(which) << 16 | (port))
+MF_FILTER_MAP(filter_ports, u32, 3 * MF_FILTER_VALUES);
+
+struct mf_prefix {
+  u32 bits; /* of family and address together */
+  u32 family;
+  u8 address[MF_ADDRESS_LEN];
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_LPM_TRIE);
+  __uint(max_entries, MF_FILTER_VALUES);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, struct mf_prefix);
+  __type(value, u8);
+} filter_addresses SEC(".maps");
+
+static __always_inline bool is_tcp(struct sock *sk)
+{
+  u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+
+  /* MPTCP's own sockets have another protocol; its subflows are TCP. */
+  return (family == AF_INET || family == AF_INET6) && BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP;
+}
+
+static __always_inline bool is_mapped(const u8 *address)
+{
+  const u32 *words = (const u32 *)address;
+
+  return words[0] == 0 && words[1] == 0 && words[2] == bpf_htonl(0xffff);
+}
+
+static __always_inline void set_ipv4(u8 *address, __be32 value)
+{
+  __builtin_memset(address, 0, MF_ADDRESS_LEN);
+  __builtin_memcpy(address, &value, sizeof(value));
+}
+
+/*
+ * Both ends, as the socket has them now. The local port is inet_sport: skc_num is
+ * 0 already when a socket gets CLOSE. An IPv6 socket that talks IPv4 keeps the
+ * addresses as IPv4 too, and up to 5.x there alone at SYN_SENT.
+ */
+static __always_inline void read_ends(struct mf_tcp *tcp, struct sock *sk)
+{
+  bool v6 = BPF_CORE_READ(sk, __sk_common.skc_family) == AF_INET6;
+
+  if (v6) {
+    BPF_CORE_READ_INTO(&tcp->remote, sk, __sk_common.skc_v6_daddr.in6_u.u6_addr8);
+    v6 = !is_mapped(tcp->remote);
+  }
+  if (v6) {
+    BPF_CORE_READ_INTO(&tcp->local, sk, __sk_common.skc_v6_rcv_saddr.in6_u.u6_addr8);
+  } else {
+    set_ipv4(tcp->remote, BPF_CORE_READ(sk, __sk_common.skc_daddr));
+    set_ipv4(tcp->local, BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr));
+  }
+  tcp->family = v6 ? MF_FAMILY_IPV6 : MF_FAMILY_IPV4;
+  tcp->local_port = bpf_ntohs(BPF_CORE_READ((struct inet_sock *)sk, inet_sport));
+  tcp->remote_port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
+}
+
+static __always_inline void identify(struct mf_tcp *tcp, struct sock *sk)
+{
+  u64 address = 0;
+
+  /* Of a pointer that it knows (fexit) the verifier lets nobody calculate. */
+  bpf_probe_read_kernel(&address, sizeof(address), &sk);
+  tcp->birth_ns = bpf_ktime_get_ns();
+  tcp->tag = address * tag_secret >> 32;
+  tcp->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+}
+
+static __always_inline bool port_listed(u16 which, u16 port)
+{
+  u32 key = MF_PORT_KEY(which, port);
+
+  return bpf_map_lookup_elem(&filter_ports, &key);
+}
+
+static __always_inline bool is_loopback(u8 family, const u8 *address)
+{
+  const u32 *words = (const u32 *)address;
+
+  if (family == MF_FAMILY_IPV4)
+    return address[0] == 127;
+  return words[0] == 0 && words[1] == 0 && words[2] == 0 && words[3] == bpf_htonl(1);
+}
+
+static __always_inline bool address_listed(u8 family, const u8 *address)
+{
+  struct mf_prefix key = {.bits = 32 + 128, .family = family};
+
+  __builtin_memcpy(key.address, address, MF_ADDRESS_LEN);
+  return bpf_map_lookup_elem(&filter_addresses, &key);
+}
+
+/* What can be said before a connecting socket has its own port. */
+static __always_inline bool remote_passes(const struct mf_tcp *tcp)
+{
+  if (filter_by_remote_port && !port_listed(MF_PORT_REMOTE, tcp->remote_port))
+    return false;
+  if (filter_loopback &&
+      (is_loopback(tcp->family, tcp->local) || is_loopback(tcp->family, tcp->remote)))
+    return false;
+  return true;
+}
+
+static __always_inline bool socket_passes(const struct mf_tcp *tcp)
+{
+  if (!remote_passes(tcp))
+    return false;
+  if (filter_by_port && !port_listed(MF_PORT_EITHER, tcp->local_port) &&
+      !port_listed(MF_PORT_EITHER, tcp->remote_port))
+    return false;
+  if (filter_by_local_port && !port_listed(MF_PORT_LOCAL, tcp->local_port))
+    return false;
+  return !filter_by_address || address_listed(tcp->family, tcp->local) ||
+         address_listed(tcp->family, tcp->remote);
+}
+
+static __always_inline bool task_passes(struct task_struct *task)
+{
+  return !filter_by_process ||
+         passes_filter(BPF_CORE_READ(task, group_leader), BPF_CORE_READ(task, tgid));
+}
+
+#define SOCKFS_MAGIC 0x534F434B
+
+/* The TCP socket behind a descriptor of the current task, or NULL. */
+static __always_inline struct sock *tcp_socket_of(u32 fd)
+{
+  struct fdtable *table = BPF_CORE_READ(current_task(), files, fdt);
+  struct file **slots;
+  struct file *file = NULL;
+  struct socket *socket;
+  struct sock *sk;
+
+  if (fd >= BPF_CORE_READ(table, max_fds))
+    return NULL;
+  slots = BPF_CORE_READ(table, fd);
+  bpf_probe_read_kernel(&file, sizeof(file), slots + fd);
+  if (!file || BPF_CORE_READ(file, f_inode, i_sb, s_magic) != SOCKFS_MAGIC)
+    return NULL;
+  socket = BPF_CORE_READ(file, private_data);
+  sk = BPF_CORE_READ(socket, sk);
+  return sk && is_tcp(sk) ? sk : NULL;
+}
+
+#endif /* MASFLOW_SOCKET_BPF_H */

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bpf/http_feed.h"
+
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "bpf/http_hooks.h"
+#include "bpf/libbpf_log.h"
+#include "bpf/tcp_filter_maps.h"
+#include "http.skel.h"
+
+namespace masflow::internal {
+namespace {
+
+constexpr std::chrono::milliseconds kPassPeriod{100};
+
+}  // namespace
+
+void HttpFeed::SkeletonDestroy::operator()(masflow_http_bpf* skeleton) const {
+  masflow_http_bpf__destroy(skeleton);
+}
+
+HttpFeed::HttpFeed(const HttpOptions& options, FilterMaps filter, int tcp_connections)
+    : options_(options), filter_(std::move(filter)), tcp_connections_(tcp_connections) {}
+
+HttpFeed::~HttpFeed() {
+  pass_.reset();
+  End();
+}
+
+absl::StatusOr<std::unique_ptr<StreamFeed>> HttpFeed::Open(const Environment& environment,
+                                                           const HttpOptions& options,
+                                                           const ForcedMechanisms& forced,
+                                                           int tcp_connections) {
+  absl::StatusOr<FilterMaps> filter = FilterMaps::Create(environment, options.filter.process);
+  if (!filter.ok()) {
+    return filter.status();
+  }
+  std::unique_ptr<HttpFeed> feed(new HttpFeed(options, *std::move(filter), tcp_connections));
+  if (absl::Status status = feed->Start(environment, forced); !status.ok()) {
+    return status;
+  }
+  return feed;
+}
+
+absl::StatusOr<bpf_object_skeleton*> HttpFeed::OpenObject(const Environment& environment) {
+  LibbpfLog log;
+  skeleton_.reset(masflow_http_bpf__open());
+  if (skeleton_ == nullptr) {
+    return log.Attach(ErrnoStatus(errno, "cannot open the HTTP object"));
+  }
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, skeleton_->obj) {
+    bpf_program__set_autoload(program, false);
+  }
+  auto* const rodata = skeleton_->rodata;
+  rodata->tag_secret = RandomTagSecret();
+  rodata->request_capture = options_.request_capture;
+  rodata->response_capture = options_.response_capture;
+  rodata->filter_by_process = filter_.any();
+  filter_.Configure(environment, rodata);
+  filter_.Size(skeleton_->obj);
+  ConfigureTcpFilter(options_.filter, rodata);
+  SizeTcpFilter(options_.filter, skeleton_->obj);
+  bpf_map__set_max_entries(skeleton_->maps.http_conns, options_.max_connections);
+  bpf_map__set_max_entries(skeleton_->maps.http_ring, static_cast<__u32>(options_.ring_bytes));
+  if (absl::Status status = ShareConnections(); !status.ok()) {
+    return status;
+  }
+  return skeleton_->skeleton;
+}
+
+absl::Status HttpFeed::ShareConnections() {
+  if (tcp_connections_ < 0) {
+    bpf_map__set_max_entries(skeleton_->maps.connections, 1);
+    return absl::OkStatus();
+  }
+  if (const int error = bpf_map__reuse_fd(skeleton_->maps.connections, tcp_connections_);
+      error != 0) {
+    return ErrnoStatus(-error, "cannot share the table of connections with the TCP stream");
+  }
+  skeleton_->bss->tcp_followed = true;
+  return absl::OkStatus();
+}
+
+absl::Status HttpFeed::Start(const Environment& environment, const ForcedMechanisms& forced) {
+  auto plan =
+      std::make_unique<HookPlan>(StreamKind::kHttp, HttpHooks(environment, options_), forced);
+  plan->AlwaysLoad("mf_http_pass");
+  if (filter_.by_tree()) {
+    plan->AlwaysLoad("mf_family");
+  }
+  absl::Status status = Begin(
+      std::move(plan), [&] { return OpenObject(environment); },
+      [&](bpf_object* object) {
+        absl::Status filled = filter_.Fill(object);
+        filled.Update(FillTcpFilter(options_.filter, object));
+        return filled;
+      },
+      HttpUncountedPrograms());
+  if (status.ok()) {
+    status = MapRing(StreamKind::kHttp, bpf_map__fd(skeleton_->maps.http_ring), options_.ring_bytes,
+                     &skeleton_->bss->http_state);
+  }
+  if (status.ok() && filter_.by_tree()) {
+    status = filter_.SeedTrees(skeleton_->obj, skeleton_->progs.mf_family);
+  }
+  return status.ok() ? StartPass() : status;
+}
+
+absl::Status HttpFeed::StartPass() {
+  absl::StatusOr<Iterator> pass =
+      Iterator::Attach(skeleton_->progs.mf_http_pass, bpf_map__fd(skeleton_->maps.http_unread));
+  if (!pass.ok()) {
+    return pass.status();
+  }
+  pass_.emplace(*std::move(pass));
+  timer_ = UniqueFd(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+  return timer_.valid() ? absl::OkStatus() : ErrnoStatus(errno, "cannot create a timer");
+}
+
+std::uint64_t HttpFeed::marks() const {
+  return __atomic_load_n(&skeleton_->bss->unread_marks, __ATOMIC_RELAXED);
+}
+
+void HttpFeed::SetTimer(bool on) {
+  const timespec period{.tv_sec = 0,
+                        .tv_nsec = on ? std::chrono::nanoseconds(kPassPeriod).count() : 0};
+  const itimerspec periodic{.it_interval = period, .it_value = period};
+  timerfd_settime(timer_.get(), 0, &periodic, nullptr);
+  timer_on_ = on;
+}
+
+void HttpFeed::BeginTurn() {
+  std::uint64_t expirations = 0;
+  if (read(timer_.get(), &expirations, sizeof(expirations)) > 0) {
+    MakePass();
+  }
+  if (WantsTurn()) {
+    SetTimer(true);
+  }
+}
+
+bool HttpFeed::WantsTurn() const {
+  return !timer_on_ && marks() != marks_seen_;
+}
+
+// One that fails, for lack of memory, is made up for by the next one.
+void HttpFeed::MakePass() {
+  marks_seen_ = marks();
+  skeleton_->bss->pass_seen = 0;
+  if (pass_->Run().ok() && skeleton_->bss->pass_seen == 0) {
+    SetTimer(false);
+  }
+}
+
+void HttpFeed::LeaveTcp() {
+  __atomic_store_n(&skeleton_->bss->tcp_followed, false, __ATOMIC_RELAXED);
+}
+
+}  // namespace masflow::internal
