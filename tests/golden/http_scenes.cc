@@ -131,8 +131,11 @@ void PushHostile(FakeSource* fake) {
   for (const std::string_view text : HostileTexts()) {
     Connection c = Served();
     c.owner->comm = std::string(text.substr(0, 15));
-    HttpExchange e = MakeExchange(c, "GET", "/" + std::string(text), 200);
-    e.host = std::string(text);
+    // Those end a word or a line of a head, whoever sends them.
+    std::string word(text);
+    std::erase_if(word, [](char byte) { return byte == ' ' || byte == '\r' || byte == '\n'; });
+    HttpExchange e = MakeExchange(c, "GET", "/" + word, 200);
+    e.host = word;
     fake->Push(e);
   }
 }
