@@ -58,7 +58,7 @@ TEST(CredentialMask, Values_AreOverwrittenInPlace) {
   for (const Case& c : {
            Case{"Authorization: Basic abc", "Authorization:xxxxxxxxxx"},
            Case{"proxy-authorization:a", "proxy-authorization:x"},
-           Case{"COOKIE: a=1; b=2\r\nHost: h", "COOKIE:xxxxxxxxxx\r\nHost: h"},
+           Case{"COOKIE: a=1; b=2\r\nHost: h", "COOKIE:xxxxxxxxx\r\nHost: h"},
            Case{"A: 1\r\nSet-Cookie: a\r\nset-cookie: b", "A: 1\r\nSet-Cookie:xx\r\nset-cookie:xx"},
            Case{"Cookie : a", "Cookie :xx"},
            Case{"Cookie: a\nHost: h", "Cookie:xx\nHost: h"},
