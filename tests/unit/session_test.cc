@@ -265,8 +265,8 @@ TEST_F(SessionTest, Stats_EveryFate_AddsUpToProduced) {
   EXPECT_EQ(stats.delivered, 6u);
   EXPECT_EQ(stats.unheard, 3u);
   EXPECT_EQ(stats.malformed, 1u);
-  EXPECT_EQ(stats.lost, (std::array<std::uint64_t, kLossReasons>{10, 11, 12}));
-  EXPECT_EQ(stats.produced, 43u);
+  EXPECT_EQ(stats.lost, (std::array<std::uint64_t, kLossReasons>{10, 11, 12, 13}));
+  EXPECT_EQ(stats.produced, 56u);
   ExpectBalanced(stats);
 }
 

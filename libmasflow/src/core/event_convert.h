@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "masflow/events.h"
+#include "masflow/tcp_events.h"
 
 namespace masflow::internal {
 
@@ -18,6 +19,22 @@ BasicProcess<To> ConvertProcess(const BasicProcess<From>& from) {
           .gid = from.gid,
           .cgroup_id = from.cgroup_id,
           .comm = To(from.comm)};
+}
+
+template <class To, class From>
+BasicConnection<To> ConvertConnection(const BasicConnection<From>& from) {
+  BasicConnection<To> to = {.id = from.id,
+                            .local = from.local,
+                            .remote = from.remote,
+                            .role = from.role,
+                            .role_inferred = from.role_inferred,
+                            .netns = from.netns,
+                            .owner_inferred = from.owner_inferred,
+                            .pre_existing = from.pre_existing};
+  if (from.owner.has_value()) {
+    to.owner = ConvertProcess<To>(*from.owner);
+  }
+  return to;
 }
 
 template <class To, class From>

@@ -213,6 +213,7 @@ void SessionCore::CloseNow(StreamKind kind, bool aborted) {
     Stream& stream = streams_[Index(kind)];
     StreamStats& last = closed_[Index(kind)];
     const SourceCounters counters = source_->Counters(kind);
+    stream.sink->SettleCounts();
     stream.sink->AddCounts(&last);
     last.produced += counters.produced;
     last.lost = counters.lost;

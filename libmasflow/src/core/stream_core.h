@@ -21,20 +21,20 @@
 
 namespace masflow::internal {
 
-// Traits: `Decoder`, whose Decode(RecordBytes) gives std::optional<std::variant<Views...>>;
-// `Event`, the variant of what Own() makes of them; `kKind`; `Slots`, a std::tuple of
-// Slot<View> for each of the views.
+// Traits: `Event`, what Own() makes of a view, or the variant of that; `kKind`; `Slots`, a
+// std::tuple of CallbackSlot<View> for each of the views.
 template <class View>
 using CallbackSlot = std::unique_ptr<std::function<void(const View&)>>;
 
+// From events to whoever takes them.
 template <class Traits>
-class StreamCore : public StreamSink {
+class EventStreamCore : public StreamSink {
  public:
   template <class View>
   using Callback = std::function<void(const View&)>;
   using Operation = NextOperation<typename Traits::Event>;
 
-  explicit StreamCore(std::shared_ptr<SessionCore> session) : session_(std::move(session)) {}
+  explicit EventStreamCore(std::shared_ptr<SessionCore> session) : session_(std::move(session)) {}
 
   SessionCore& session() { return *session_; }
 
@@ -74,10 +74,6 @@ class StreamCore : public StreamSink {
     }
   }
 
-  Verdict OnRecord(RecordBytes record) override {
-    Deliver(record);
-    return CanDeliver() ? Verdict::kContinue : Verdict::kPause;
-  }
   Verdict OnCaughtUp() override { return Verdict::kContinue; }
   void DeliverPending() override {}
   bool CanDeliverPending() const override { return false; }
@@ -101,19 +97,6 @@ class StreamCore : public StreamSink {
   // False: AsyncNext is in use, and none waits for an event.
   bool CanDeliver() const { return !pulled_ || operation_ != nullptr; }
 
-  void Deliver(RecordBytes record) {
-    const auto view = decoder_.Decode(record);
-    if (!view.has_value()) {
-      NoteMalformed();
-      return;
-    }
-    std::visit([this](const auto& event) { this->DeliverView(event); }, *view);
-  }
-
-  void NoteMalformed() { Add(malformed_, 1); }
-  void NoteMerged(std::uint64_t records) { Add(merged_, records); }
-
- private:
   template <class View>
   void DeliverView(const View& view) {
     if (operation_ != nullptr) {
@@ -127,8 +110,8 @@ class StreamCore : public StreamSink {
       return;
     }
     struct Running {
-      StreamCore& stream;
-      explicit Running(StreamCore& s) : stream(s) { stream.delivering_ = true; }
+      EventStreamCore& stream;
+      explicit Running(EventStreamCore& s) : stream(s) { stream.delivering_ = true; }
       ~Running() {
         stream.delivering_ = false;
         std::exchange(stream.replaced_, {});  // the end of one may replace another
@@ -138,14 +121,18 @@ class StreamCore : public StreamSink {
     (*callback)(view);
   }
 
+  void NoteMalformed() { Add(malformed_, 1); }
+  void NoteMerged(std::uint64_t records) { Add(merged_, records); }
+  void NoteUnheard(std::uint64_t events) { Add(unheard_, events); }
+
   // One writer, many readers: no locked instruction needed. In order, so that who reads the
   // count and then what was produced finds no more delivered than produced.
   static void Add(std::atomic<std::uint64_t>& count, std::uint64_t n) {
     count.store(count.load(std::memory_order_relaxed) + n, std::memory_order_release);
   }
 
+ private:
   const std::shared_ptr<SessionCore> session_;
-  typename Traits::Decoder decoder_;
 
   typename Traits::Slots slots_;
   bool delivering_ = false;
@@ -159,6 +146,33 @@ class StreamCore : public StreamSink {
   std::atomic<std::uint64_t> unheard_{0};
   std::atomic<std::uint64_t> merged_{0};
   std::atomic<std::uint64_t> malformed_{0};
+};
+
+// Of a stream each of whose records is an event. Traits: also `Decoder`, whose
+// Decode(RecordBytes) gives std::optional<std::variant<Views...>>.
+template <class Traits>
+class StreamCore : public EventStreamCore<Traits> {
+ public:
+  using EventStreamCore<Traits>::EventStreamCore;
+  using Verdict = StreamSink::Verdict;
+
+  Verdict OnRecord(RecordBytes record) override {
+    Deliver(record);
+    return this->CanDeliver() ? Verdict::kContinue : Verdict::kPause;
+  }
+
+ protected:
+  void Deliver(RecordBytes record) {
+    const auto view = decoder_.Decode(record);
+    if (!view.has_value()) {
+      this->NoteMalformed();
+      return;
+    }
+    std::visit([this](const auto& event) { this->DeliverView(event); }, *view);
+  }
+
+ private:
+  typename Traits::Decoder decoder_;
 };
 
 }  // namespace masflow::internal

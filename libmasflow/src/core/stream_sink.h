@@ -25,6 +25,8 @@ class StreamSink {
   // one. Delivers the first of them. Only if CanDeliverPending().
   virtual void DeliverPending() = 0;
   virtual bool CanDeliverPending() const = 0;
+  // Comes before OnEnd and the last AddCounts: what is still held will not be delivered.
+  virtual void SettleCounts() {}
   // Nothing will come any more. `aborted`: by the host, in the middle.
   virtual void OnEnd(bool aborted) = 0;
 

@@ -13,22 +13,6 @@ inline namespace v0 {
 namespace {
 
 template <class To, class From>
-BasicConnection<To> ConvertConnection(const BasicConnection<From>& from) {
-  BasicConnection<To> to = {.id = from.id,
-                            .local = from.local,
-                            .remote = from.remote,
-                            .role = from.role,
-                            .role_inferred = from.role_inferred,
-                            .netns = from.netns,
-                            .owner_inferred = from.owner_inferred,
-                            .pre_existing = from.pre_existing};
-  if (from.owner.has_value()) {
-    to.owner = internal::ConvertProcess<To>(*from.owner);
-  }
-  return to;
-}
-
-template <class To, class From>
 std::optional<BasicSocketUser<To>> ConvertUser(const std::optional<BasicSocketUser<From>>& from) {
   if (!from.has_value()) {
     return std::nullopt;
@@ -39,7 +23,7 @@ std::optional<BasicSocketUser<To>> ConvertUser(const std::optional<BasicSocketUs
 template <class To, class From>
 BasicTcpConnect<To> Convert(const BasicTcpConnect<From>& from) {
   return {.time = from.time,
-          .connection = ConvertConnection<To>(from.connection),
+          .connection = internal::ConvertConnection<To>(from.connection),
           .tid = from.tid,
           .outcome = from.outcome,
           .error = from.error,
@@ -49,7 +33,7 @@ BasicTcpConnect<To> Convert(const BasicTcpConnect<From>& from) {
 template <class To, class From>
 BasicTcpAccept<To> Convert(const BasicTcpAccept<From>& from) {
   return {.time = from.time,
-          .connection = ConvertConnection<To>(from.connection),
+          .connection = internal::ConvertConnection<To>(from.connection),
           .tid = from.tid,
           .queued = from.queued};
 }
@@ -57,7 +41,7 @@ BasicTcpAccept<To> Convert(const BasicTcpAccept<From>& from) {
 template <class To, class From>
 BasicTcpData<To> Convert(const BasicTcpData<From>& from) {
   return {.time = from.time,
-          .connection = ConvertConnection<To>(from.connection),
+          .connection = internal::ConvertConnection<To>(from.connection),
           .tx_bytes = from.tx_bytes,
           .rx_bytes = from.rx_bytes,
           .tx_total_bytes = from.tx_total_bytes,
@@ -70,7 +54,7 @@ BasicTcpData<To> Convert(const BasicTcpData<From>& from) {
 template <class To, class From>
 BasicTcpClose<To> Convert(const BasicTcpClose<From>& from) {
   return {.time = from.time,
-          .connection = ConvertConnection<To>(from.connection),
+          .connection = internal::ConvertConnection<To>(from.connection),
           .reason = from.reason,
           .error = from.error,
           .closed_first = from.closed_first,
@@ -88,13 +72,13 @@ BasicTcpClose<To> Convert(const BasicTcpClose<From>& from) {
 
 template <class To, class From>
 BasicTcpOpen<To> Convert(const BasicTcpOpen<From>& from) {
-  return {.time = from.time, .connection = ConvertConnection<To>(from.connection)};
+  return {.time = from.time, .connection = internal::ConvertConnection<To>(from.connection)};
 }
 
 template <class To, class From>
 BasicTcpListen<To> Convert(const BasicTcpListen<From>& from) {
   return {.time = from.time,
-          .connection = ConvertConnection<To>(from.connection),
+          .connection = internal::ConvertConnection<To>(from.connection),
           .backlog = from.backlog};
 }
 

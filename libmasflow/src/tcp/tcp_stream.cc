@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "masflow/tcp_stream.h"
 
-#include <algorithm>
 #include <utility>
 
-#include "core/ip_prefix.h"
 #include "core/options_check.h"
 #include "core/session_core.h"
 #include "tcp/tcp_stream_core.h"
@@ -13,35 +11,17 @@ namespace masflow {
 inline namespace v0 {
 namespace {
 
-constexpr std::uint32_t kFewestConnections = 64;
-constexpr std::uint32_t kMostConnections = 1u << 22;
 constexpr std::chrono::milliseconds kShortestInterval{10};
 constexpr std::chrono::hours kLongestInterval{1};
 
-absl::Status CheckFilter(const TcpFilter& filter) {
-  const std::size_t longest = std::max({filter.ports.size(), filter.local_ports.size(),
-                                        filter.remote_ports.size(), filter.addresses.size()});
-  if (longest > internal::kMaxFilterValues) {
-    return absl::InvalidArgumentError("a list of TcpFilter holds more than 1,024 values");
-  }
-  for (const std::string& text : filter.addresses) {
-    if (const auto prefix = internal::ParseIpPrefix(text); !prefix.ok()) {
-      return absl::InvalidArgumentError("TcpFilter::addresses: " +
-                                        std::string(prefix.status().message()));
-    }
-  }
-  return internal::CheckProcessFilter(filter.process);
-}
-
 absl::Status Check(const TcpOptions& options) {
-  if (options.max_connections < kFewestConnections || options.max_connections > kMostConnections) {
-    return absl::InvalidArgumentError("TcpOptions::max_connections must be from 64 to 4,194,304");
-  }
   if (options.data_interval < kShortestInterval || options.data_interval > kLongestInterval) {
     return absl::InvalidArgumentError("TcpOptions::data_interval must be from 10 ms to 1 hour");
   }
-  absl::Status status = internal::CheckRingBytes(options.ring_bytes);
-  status.Update(CheckFilter(options.filter));
+  absl::Status status =
+      internal::CheckMaxConnections("TcpOptions::max_connections", options.max_connections);
+  status.Update(internal::CheckRingBytes(options.ring_bytes));
+  status.Update(internal::CheckTcpFilter(options.filter));
   return status;
 }
 

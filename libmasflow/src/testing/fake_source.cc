@@ -12,6 +12,7 @@
 
 #include "core/record_source.h"
 #include "core/unique_fd.h"
+#include "wire/http_encode.h"
 #include "wire/process_encode.h"
 #include "wire/tcp_encode.h"
 
@@ -252,6 +253,11 @@ void FakeSource::Push(const TcpOpen& event) {
 }
 void FakeSource::Push(const TcpListen& event) {
   source_->Push(StreamKind::kTcp, internal::EncodeRecord(event));
+}
+void FakeSource::Push(const HttpExchange& event) {
+  for (std::vector<std::byte>& record : internal::EncodeRecords(event)) {
+    source_->Push(StreamKind::kHttp, std::move(record));
+  }
 }
 
 void FakeSource::PushRecord(StreamKind stream, std::span<const std::byte> record) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "wire/read_connection.h"
 #include "wire/read_record.h"
 
 namespace masflow::internal {
@@ -16,27 +17,6 @@ using Bytes = RecordSpan;
 template <class Duration, class Count>
 std::optional<Duration> Seen(Count count) {
   return count != 0 ? std::optional(Duration(count)) : std::nullopt;
-}
-
-bool ReadConnection(const mf_tcp_base& wire, ConnectionView* connection) {
-  const mf_tcp& tcp = wire.tcp;
-  if ((tcp.family != MF_FAMILY_IPV4 && tcp.family != MF_FAMILY_IPV6) || tcp.role > MF_ROLE_SERVER ||
-      !ReadAddress(tcp, tcp.local, &connection->local.address) ||
-      !ReadAddress(tcp, tcp.remote, &connection->remote.address)) {
-    return false;
-  }
-  const auto has = [&](std::uint16_t flag) { return (wire.header.flags & flag) != 0; };
-  connection->id = {.birth = KernelTime(std::chrono::nanoseconds(tcp.birth_ns)), .tag = tcp.tag};
-  connection->local.port = tcp.local_port;
-  connection->remote.port = tcp.remote_port;
-  if (tcp.role != MF_ROLE_UNKNOWN) {
-    connection->role = TcpRole{tcp.role};
-  }
-  connection->role_inferred = has(MF_TCP_ROLE_INFERRED);
-  connection->netns = tcp.netns;
-  connection->owner_inferred = has(MF_TCP_OWNER_INFERRED);
-  connection->pre_existing = has(MF_TCP_PRE_EXISTING);
-  return true;
 }
 
 }  // namespace
@@ -67,10 +47,7 @@ std::optional<TcpRecordView> TcpDecoder::Decode(Bytes record) {
 template <class View>
 bool TcpDecoder::ReadBase(const mf_tcp_base& wire, View* view) {
   view->time = Time(wire.header);
-  if ((wire.header.flags & MF_TCP_NO_OWNER) == 0) {
-    view->connection.owner = ReadProcess(wire.header, wire.process, &owner_comm_);
-  }
-  return ReadConnection(wire, &view->connection);
+  return ReadConnection(wire, &view->connection, &owner_comm_);
 }
 
 std::optional<SocketUserView> TcpDecoder::ReadUser(const mf_user& wire) {

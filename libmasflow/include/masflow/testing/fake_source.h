@@ -19,6 +19,7 @@
 #include <span>
 
 #include "masflow/events.h"
+#include "masflow/http_events.h"
 #include "masflow/session.h"
 #include "masflow/stats.h"
 #include "masflow/tcp_events.h"
@@ -47,6 +48,11 @@ class FakeSource {
   void Push(const TcpClose& event);
   void Push(const TcpOpen& event);
   void Push(const TcpListen& event);
+  // As the records of a connection that has this exchange only, with the end of the connection,
+  // each of which counts as produced. HttpOptions::query, request_headers and response_headers
+  // apply: what is not asked for is not delivered. An exchange that no connection can have comes
+  // out as the nearest that one can: libmasflow/src/wire/http_encode.h says how.
+  void Push(const HttpExchange& event);
   // Bytes as a kernel program would have sent them, well formed or not.
   void PushRecord(StreamKind stream, std::span<const std::byte> record);
 

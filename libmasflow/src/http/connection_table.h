@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef MASFLOW_HTTP_CONNECTION_TABLE_H_
+#define MASFLOW_HTTP_CONNECTION_TABLE_H_
+
+#include <cstddef>
+#include <memory>
+
+#include <absl/container/flat_hash_map.h>
+
+#include "http/http_connection.h"
+
+namespace masflow::internal {
+
+// The connections of a stream, at most HttpOptions::max_connections: the one that has been
+// quiet for longest makes room, and what it owes is delivered as lost.
+class ConnectionTable {
+ public:
+  explicit ConnectionTable(const HttpOptions& options);
+  ~ConnectionTable();
+  ConnectionTable(const ConnectionTable&) = delete;
+  ConnectionTable& operator=(const ConnectionTable&) = delete;
+
+  // What is done is in context().done afterwards.
+  void OnRecord(const HttpRecordView& record);
+
+  HttpContext& context() { return context_; }
+  std::size_t size() const { return connections_.size(); }
+  // Of all unfinished heads.
+  std::size_t held_bytes() const;
+
+ private:
+  // Records of a connection that is not known (what announced it was lost) are passed over.
+  void On(const HttpConnectionRecord& record);
+  void On(const HttpDataRecord& record);
+  void On(const HttpProgressRecord& record);
+  void On(const HttpEndRecord& record);
+
+  HttpConnection* Find(const ConnectionId& id);
+  void EvictOldest();
+  void PutInFront(HttpConnection* connection);
+  void TakeOut(HttpConnection* connection);
+
+  HttpContext context_;
+  const std::size_t max_connections_;
+  absl::flat_hash_map<ConnectionId, std::unique_ptr<HttpConnection>, std::hash<ConnectionId>>
+      connections_;
+  HttpConnection* newest_ = nullptr;
+  HttpConnection* oldest_ = nullptr;
+};
+
+}  // namespace masflow::internal
+
+#endif  // MASFLOW_HTTP_CONNECTION_TABLE_H_
