@@ -7,6 +7,7 @@
 #include <absl/status/statusor.h>
 
 #include "masflow/format.h"
+#include "masflow/http_stream.h"
 #include "masflow/process_stream.h"
 #include "masflow/session.h"
 #include "masflow/tcp_stream.h"
@@ -23,12 +24,13 @@ int RunDoctor() {
       *session, {.forks = true, .failed_execs = true, .snapshot = true});
   const auto tcp =
       masflow::TcpStream::Open(*session, {.data = masflow::TcpDataMode::kCall, .listeners = true});
+  const auto http = masflow::HttpStream::Open(*session);
   std::string table;
-  if (processes.ok() || tcp.ok()) {
+  if (processes.ok() || tcp.ok() || http.ok()) {
     AppendText(session->support(), &table);
   }
   int code = Print(table);
-  for (const absl::Status& status : {processes.status(), tcp.status()}) {
+  for (const absl::Status& status : {processes.status(), tcp.status(), http.status()}) {
     code = status.ok() ? code : SayFailure(status);
   }
   return code;

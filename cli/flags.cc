@@ -62,15 +62,29 @@ absl::Status ApplyWords(int argc, char** argv, bool any_option, Flags* flags) {
   return absl::OkStatus();
 }
 
+// What an option is about, if that is not shown; else null.
+const char* Missing(Needs needs, const Flags& flags) {
+  switch (needs) {
+    case Needs::kNothing:
+      return nullptr;
+    case Needs::kProcesses:
+      return flags.show_processes ? nullptr : "processes";
+    case Needs::kTcp:
+      return flags.show_tcp ? nullptr : "TCP connections";
+    case Needs::kHttp:
+      return flags.show_http ? nullptr : "HTTP exchanges";
+    case Needs::kConnections:
+      return flags.show_tcp || flags.show_http ? nullptr : "connections";
+  }
+  return nullptr;
+}
+
 // What has nothing to work on is a mistake, not a wish.
 absl::Status CheckNeeds(const Given& given, const Flags& flags) {
   for (const Option* option : given) {
     const std::string name = "--" + std::string(option->name);
-    if (option->needs == Needs::kProcesses && !flags.show_processes) {
-      return Invalid(name + " is about processes, which --streams leaves out");
-    }
-    if (option->needs == Needs::kTcp && !flags.show_tcp) {
-      return Invalid(name + " is about TCP connections, which --streams leaves out");
+    if (const char* const missing = Missing(option->needs, flags); missing != nullptr) {
+      return Invalid(name + " is about " + missing + ", which --streams leaves out");
     }
     if (name == "--interval" && flags.tcp.data != masflow::TcpDataMode::kInterval) {
       return Invalid("--interval goes with --data interval only");
@@ -112,7 +126,11 @@ absl::StatusOr<Flags> ParseFlags(int argc, char** argv) {
     return status;
   }
   flags.tcp.filter.process = flags.process.filter;
-  flags.tcp.ring_bytes = flags.process.ring_bytes;
+  flags.http.filter = flags.tcp.filter;
+  flags.http.max_connections = flags.tcp.max_connections;
+  if (flags.ring_bytes.has_value()) {
+    flags.process.ring_bytes = flags.tcp.ring_bytes = flags.http.ring_bytes = *flags.ring_bytes;
+  }
   return flags;
 }
 

@@ -5,11 +5,14 @@
 #define MASFLOW_CLI_FLAGS_H_
 
 #include <chrono>
+#include <cstddef>
 #include <optional>
 #include <string>
 
 #include <absl/status/statusor.h>
 
+#include "http_match.h"
+#include "masflow/http_stream.h"
 #include "masflow/process_stream.h"
 #include "masflow/session.h"
 #include "masflow/tcp_stream.h"
@@ -28,8 +31,12 @@ struct Flags {
   std::string record{};  // empty: none
   bool show_processes = true;
   bool show_tcp = true;
+  bool show_http = true;
+  std::optional<std::size_t> ring_bytes{};  // of each stream; absent: what that has by itself
   masflow::ProcessOptions process{};
   masflow::TcpOptions tcp{};
+  masflow::HttpOptions http{};
+  HttpMatch http_match{};
 };
 
 // INVALID_ARGUMENT with a sentence for the user.

@@ -10,8 +10,8 @@ namespace masflow_cli {
 
 std::string HelpText() {
   std::string text =
-      "Usage: masflow [options]   show the processes and TCP connections of this machine as\n"
-      "                           they come and go\n"
+      "Usage: masflow [options]   show the processes, TCP connections and HTTP exchanges of\n"
+      "                           this machine as they come and go\n"
       "       masflow doctor      show what this kernel lets masflow do\n"
       "\n"
       "Options:\n";
@@ -31,9 +31,10 @@ std::string HelpText() {
   text +=
       "\n"
       "Filters can be given several times; different ones are joined by \"and\" (but --pid\n"
-      "and --tree by \"or\"). Those of processes hold for connections by their owner. Without\n"
-      "--replay root, or CAP_BPF and CAP_PERFMON, is needed. Events go to stdout, all else to\n"
-      "stderr. Exit code: 0 ended as asked, 1 failure, 2 wrong use.\n";
+      "and --tree by \"or\"). Those of processes hold for connections by their owner, and for\n"
+      "exchanges by who moves the bytes. Without --replay root, or CAP_BPF and CAP_PERFMON, is\n"
+      "needed. Events go to stdout, all else to stderr. Exit code: 0 ended as asked, 1 failure,\n"
+      "2 wrong use.\n";
   return text;
 }
 

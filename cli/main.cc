@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// masflow: the processes and TCP connections of this machine, live on stdout. See docs/command.md.
+// masflow: the processes, TCP connections and HTTP exchanges of this machine, live on stdout. See
+// docs/command.md.
 #include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>

@@ -34,7 +34,7 @@ absl::Status SetPath(Value value, std::string* path) {
 }
 
 absl::Status ApplyStreams(Value value, Flags* flags) {
-  flags->show_processes = flags->show_tcp = false;
+  flags->show_processes = flags->show_tcp = flags->show_http = false;
   while (true) {
     const std::size_t comma = value.find(',');
     const std::string name(value.substr(0, comma));
@@ -43,9 +43,9 @@ absl::Status ApplyStreams(Value value, Flags* flags) {
     } else if (name == "tcp") {
       flags->show_tcp = true;
     } else if (name == "http") {
-      return Invalid("the stream 'http' is not available in this version: use process or tcp");
+      flags->show_http = true;
     } else {
-      return Invalid("there is no stream '" + name + "': use process or tcp");
+      return Invalid("there is no stream '" + name + "': use process, tcp or http");
     }
     if (comma == Value::npos) {
       return absl::OkStatus();
@@ -104,13 +104,38 @@ absl::Status ApplyInterval(Value value, Flags* flags) {
   return status;
 }
 
+absl::Status ApplyHost(Value value, Flags* flags) {
+  flags->http_match.hosts.emplace_back(value);
+  return value.empty() ? Invalid("the name of the host is empty") : absl::OkStatus();
+}
+
+absl::Status ApplyQuery(Value value, Flags* flags) {
+  using masflow::HttpQuery;
+  if (value == "keep") {
+    flags->http.query = HttpQuery::kKeep;
+  } else if (value == "keys") {
+    flags->http.query = HttpQuery::kKeysOnly;
+  } else if (value == "drop") {
+    flags->http.query = HttpQuery::kDrop;
+  } else {
+    return Invalid("'" + std::string(value) + "' is none of keep, keys, drop");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ApplyHeader(Value value, Flags* flags) {
+  flags->http.request_headers.emplace_back(value);  // the library says what is wrong about it
+  flags->http.response_headers.emplace_back(value);
+  return absl::OkStatus();
+}
+
 absl::Status ApplyRingBytes(Value value, Flags* flags) {
   std::uint64_t bytes = 0;
   absl::Status status = ParseBytes(value, &bytes);
   if (status.ok() && !std::has_single_bit(bytes)) {
     status = Invalid("'" + std::string(value) + "' is no power of two");
   }
-  flags->process.ring_bytes = bytes;
+  flags->ring_bytes = bytes;
   return status;
 }
 
@@ -130,7 +155,8 @@ absl::Status ApplyColor(Value value, Flags* flags) {
 constexpr Option kOptions[] = {
     {"json", nullptr, "one JSON object a line instead of text", Needs::kNothing,
      [](Value, Flags* f) { return Set(&f->json); }},
-    {"streams", "LIST", "what to show: process, tcp (default: all)", Needs::kNothing, ApplyStreams},
+    {"streams", "LIST", "what to show: process, tcp, http (default: all)", Needs::kNothing,
+     ApplyStreams},
     {"pid", "N[,N…]", "only these processes", Needs::kNothing,
      [](Value v, Flags* f) { return ParsePids(v, &f->process.filter.pids); }},
     {"tree", "N[,N…]", "only these and all their descendants", Needs::kNothing,
@@ -148,25 +174,36 @@ constexpr Option kOptions[] = {
      [](Value, Flags* f) { return Set(&f->process.snapshot); }},
     {"args-limit", "BYTES", "process: bytes of arguments to capture (default 4096)",
      Needs::kProcesses, ApplyArgsLimit},
-    {"port", "N[,N…]", "tcp: only these ports, at either end", Needs::kTcp,
+    {"port", "N[,N…]", "tcp, http: only these ports, at either end", Needs::kConnections,
      [](Value v, Flags* f) { return ParsePorts(v, &f->tcp.filter.ports); }},
-    {"local-port", "N[,N…]", "tcp: only these, at the process' own end", Needs::kTcp,
+    {"local-port", "N[,N…]", "tcp, http: only these, at the process' own end", Needs::kConnections,
      [](Value v, Flags* f) { return ParsePorts(v, &f->tcp.filter.local_ports); }},
-    {"remote-port", "N[,N…]", "tcp: only these, at the other end", Needs::kTcp,
+    {"remote-port", "N[,N…]", "tcp, http: only these, at the other end", Needs::kConnections,
      [](Value v, Flags* f) { return ParsePorts(v, &f->tcp.filter.remote_ports); }},
-    {"address", "PREFIX", "tcp: only 10.0.0.0/8, 2001:db8::/32, 192.0.2.1, at either end",
-     Needs::kTcp, ApplyAddress},
-    {"no-loopback", nullptr, "tcp: nothing within this machine by 127.0.0.0/8 or ::1", Needs::kTcp,
-     [](Value, Flags* f) { return Set(&f->tcp.filter.loopback, false); }},
+    {"address", "PREFIX", "tcp, http: only 10.0.0.0/8, 2001:db8::/32, 192.0.2.1, at either end",
+     Needs::kConnections, ApplyAddress},
+    {"no-loopback", nullptr, "tcp, http: nothing within this machine by 127.0.0.0/8 or ::1",
+     Needs::kConnections, [](Value, Flags* f) { return Set(&f->tcp.filter.loopback, false); }},
     {"data", "MODE", "tcp: bytes by interval (default), by call, or off", Needs::kTcp, ApplyData},
     {"interval", "TIME", "tcp: of --data interval (default 1s)", Needs::kTcp, ApplyInterval},
     {"listeners", nullptr, "tcp: show listening sockets too", Needs::kTcp,
      [](Value, Flags* f) { return Set(&f->tcp.listeners); }},
     {"no-open", nullptr, "tcp: neither show nor follow what is open already", Needs::kTcp,
      [](Value, Flags* f) { return Set(&f->tcp.pre_existing, false); }},
-    {"max-connections", "N", "tcp: open at once that can be followed (default 65536)", Needs::kTcp,
+    {"host", "NAME", "http: only requests to this host, with its port or of any", Needs::kHttp,
+     ApplyHost},
+    {"status", "LIST", "http: only these: 404,5xx", Needs::kHttp,
+     [](Value v, Flags* f) { return ParseStatuses(v, &f->http_match.statuses); }},
+    {"min-latency", "TIME", "http: only what took at least so long", Needs::kHttp,
+     [](Value v, Flags* f) { return ParseDuration(v, &f->http_match.min_latency.emplace()); }},
+    {"query", "MODE", "http: keep queries of URLs (default), only their keys, or drop them",
+     Needs::kHttp, ApplyQuery},
+    {"header", "NAME", "http: show this header too, of requests and responses", Needs::kHttp,
+     ApplyHeader},
+    {"max-connections", "N", "tcp, http: open at once that can be followed (default 65536)",
+     Needs::kConnections,
      [](Value v, Flags* f) { return ParseConnections(v, &f->tcp.max_connections); }},
-    {"ring-bytes", "BYTES", "buffer between kernel and command (default 1M; tcp 4M)",
+    {"ring-bytes", "BYTES", "buffer between kernel and command (default 1M; tcp 4M; http 8M)",
      Needs::kNothing, ApplyRingBytes},
     {"duration", "TIME", "end after this time: 500ms, 10s, 5m, 2h", Needs::kNothing,
      [](Value v, Flags* f) { return ParseDuration(v, &f->duration.emplace()); }},

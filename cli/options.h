@@ -14,14 +14,14 @@
 namespace masflow_cli {
 
 // What has to be shown for an option to mean something.
-enum class Needs { kNothing, kProcesses, kTcp };
+enum class Needs { kNothing, kProcesses, kTcp, kHttp, kConnections };
 
 struct Option {
   const char* name;
   const char* value;  // how --help calls its value; null: takes none
   const char* help;
   Needs needs;
-  // What is for both streams is set in Flags::process.
+  // Of filters that are for several streams the first one in Flags is set.
   absl::Status (*apply)(std::string_view value, Flags* flags);
 };
 

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "masflow/events.h"
+#include "masflow/http_stream.h"
 #include "masflow/process_stream.h"
 #include "masflow/stats.h"
 #include "masflow/tcp_stream.h"
@@ -50,6 +51,9 @@ void Printer::Attach(masflow::Session* session, Streams* streams) {
   if (streams->tcp.has_value()) {
     AttachTcp(&*streams->tcp);
   }
+  if (streams->http.has_value()) {
+    AttachHttp(&*streams->http);
+  }
 }
 
 void Printer::AttachProcesses(masflow::ProcessStream* processes) {
@@ -78,6 +82,16 @@ void Printer::AttachTcp(masflow::TcpStream* tcp) {
   if (flags_.tcp.listeners) {
     tcp->OnListen(print);
   }
+}
+
+void Printer::AttachHttp(masflow::HttpStream* http) {
+  http->OnExchange([this](const masflow::HttpExchangeView& exchange) {
+    if (flags_.http_match.Passes(exchange)) {
+      Print(exchange, exchange.time);
+    } else {
+      ++filtered_;
+    }
+  });
 }
 
 }  // namespace masflow_cli

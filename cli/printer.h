@@ -4,6 +4,8 @@
 #ifndef MASFLOW_CLI_PRINTER_H_
 #define MASFLOW_CLI_PRINTER_H_
 
+#include <cstdint>
+
 #include "flags.h"
 #include "masflow/format.h"
 #include "masflow/session.h"
@@ -20,9 +22,13 @@ class Printer {
   // Sets the callbacks for what the flags ask for.
   void Attach(masflow::Session* session, Streams* streams);
 
+  // Exchanges that came but that Flags::http_match hid.
+  std::uint64_t filtered() const { return filtered_; }
+
  private:
   void AttachProcesses(masflow::ProcessStream* processes);
   void AttachTcp(masflow::TcpStream* tcp);
+  void AttachHttp(masflow::HttpStream* http);
   template <class Event>
   void Print(const Event& event, masflow::KernelTime time);
 
@@ -30,6 +36,7 @@ class Printer {
   const masflow::Session& session_;
   Writer* const writer_;
   masflow::TextStyle style_{};
+  std::uint64_t filtered_ = 0;
 };
 
 }  // namespace masflow_cli

@@ -99,7 +99,8 @@ void ShowRest(masflow::Session* session, const StopRequest& stop, Writer* writer
   }
 }
 
-int Finish(const Flags& flags, const masflow::Session& session, const Writer& writer) {
+int Finish(const Flags& flags, const masflow::Session& session, const Printer& printer,
+           const Writer& writer) {
   int code = kOk;
   if (writer.state() == Writer::State::kFailed) {
     code = SayWriteError(writer.error());
@@ -108,7 +109,8 @@ int Finish(const Flags& flags, const masflow::Session& session, const Writer& wr
     code = SayFailure(status);
   }
   const bool blocked = writer.state() == Writer::State::kGaveUp;
-  Say(Totals(session.stats(), flags, blocked ? writer.lost_lines() : 0));
+  Say(Totals(session.stats(), flags,
+             {.filtered = printer.filtered(), .unwritten = blocked ? writer.lost_lines() : 0}));
   return code;
 }
 
@@ -139,7 +141,7 @@ int RunEvents(const Flags& flags, Clock::time_point start) {
     ShowRest(&*session, stop, &writer);
   }
   session->Stop();
-  return Finish(flags, *session, writer);
+  return Finish(flags, *session, printer, writer);
 }
 
 }  // namespace masflow_cli

@@ -45,6 +45,10 @@ absl::StatusOr<Streams> OpenStreams(const Flags& flags, masflow::Session* sessio
   if (flags.show_tcp && status.ok()) {
     status = Open(session, flags.tcp, &streams.tcp);
   }
+  // After TCP, so that it takes the ids of connections from there.
+  if (flags.show_http && status.ok()) {
+    status = Open(session, flags.http, &streams.http);
+  }
   if (!status.ok()) {
     return status;
   }
@@ -61,6 +65,10 @@ std::string DescribeStreams(const Flags& flags) {
   if (flags.show_tcp) {
     text += text.empty() ? "" : "; ";
     text += DescribeTcp(flags.tcp);
+  }
+  if (flags.show_http) {
+    text += text.empty() ? "" : "; ";
+    text += "http: exchanges";
   }
   return text;
 }

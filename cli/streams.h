@@ -8,6 +8,7 @@
 #include <absl/status/statusor.h>
 
 #include "flags.h"
+#include "masflow/http_stream.h"
 #include "masflow/process_stream.h"
 #include "masflow/session.h"
 #include "masflow/tcp_stream.h"
@@ -18,11 +19,12 @@ namespace masflow_cli {
 struct Streams {
   std::optional<masflow::ProcessStream> processes{};
   std::optional<masflow::TcpStream> tcp{};
+  std::optional<masflow::HttpStream> http{};
 };
 
 absl::StatusOr<Streams> OpenStreams(const Flags& flags, masflow::Session* session);
 
-// "process: exec, exit; tcp: connect, accept, data by interval, close"
+// "process: exec, exit; tcp: connect, accept, data by interval, close; http: exchanges"
 std::string DescribeStreams(const Flags& flags);
 
 }  // namespace masflow_cli

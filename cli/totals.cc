@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <string_view>
+#include <vector>
 
 namespace masflow_cli {
 namespace {
@@ -39,8 +40,11 @@ std::string EventsAndLost(std::uint64_t events, std::uint64_t lost) {
          " lost";
 }
 
-std::string TotalsOf(const StreamStats& stats) {
-  std::string text = EventsAndLost(stats.delivered, stats.lost_total()) + LostByReason(stats);
+// `filtered`: so many of what was delivered.
+std::string TotalsOf(const StreamStats& stats, std::uint64_t filtered) {
+  std::string text =
+      EventsAndLost(stats.delivered - filtered, stats.lost_total()) + LostByReason(stats);
+  AddPart(filtered, "filtered out", &text);
   AddPart(stats.unheard, "not asked for", &text);
   AddPart(stats.malformed, "damaged", &text);
   const std::uint64_t settled = Settled(stats);
@@ -48,8 +52,18 @@ std::string TotalsOf(const StreamStats& stats) {
   return text;
 }
 
-std::string SumOf(const StreamStats& a, const StreamStats& b) {
-  return EventsAndLost(a.delivered + b.delivered, a.lost_total() + b.lost_total());
+std::vector<StreamKind> ShownStreams(const Flags& flags) {
+  std::vector<StreamKind> kinds;
+  if (flags.show_processes) {
+    kinds.push_back(StreamKind::kProcess);
+  }
+  if (flags.show_tcp) {
+    kinds.push_back(StreamKind::kTcp);
+  }
+  if (flags.show_http) {
+    kinds.push_back(StreamKind::kHttp);
+  }
+  return kinds;
 }
 
 }  // namespace
@@ -63,17 +77,23 @@ bool AllSettled(const masflow::SessionStats& due, const masflow::SessionStats& n
   return true;
 }
 
-std::string Totals(const masflow::SessionStats& stats, const Flags& flags,
-                   std::uint64_t unwritten) {
-  const StreamStats& processes = stats[StreamKind::kProcess];
-  const StreamStats& tcp = stats[StreamKind::kTcp];
-  const bool both = flags.show_processes && flags.show_tcp;
-  std::string text = both ? SumOf(processes, tcp) : TotalsOf(flags.show_tcp ? tcp : processes);
-  AddPart(unwritten, "not written as stdout was blocked", &text);
-  if (both) {
-    text += ": process " + TotalsOf(processes) + "; tcp " + TotalsOf(tcp);
+std::string Totals(const masflow::SessionStats& stats, const Flags& flags, const Unshown& unshown) {
+  const std::vector<StreamKind> kinds = ShownStreams(flags);
+  std::uint64_t events = 0;
+  std::uint64_t lost = 0;
+  std::string single;
+  std::string each;
+  for (const StreamKind kind : kinds) {
+    const std::uint64_t filtered = kind == StreamKind::kHttp ? unshown.filtered : 0;
+    events += stats[kind].delivered - filtered;
+    lost += stats[kind].lost_total();
+    single = TotalsOf(stats[kind], filtered);
+    each += each.empty() ? ": " : "; ";
+    each += std::string(Name(kind)) + " " + single;
   }
-  return text;
+  std::string text = kinds.size() == 1 ? single : EventsAndLost(events, lost);
+  AddPart(unshown.unwritten, "not written as stdout was blocked", &text);
+  return kinds.size() == 1 ? text : text + each;
 }
 
 }  // namespace masflow_cli

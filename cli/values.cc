@@ -33,23 +33,48 @@ bool IsNumber(std::string_view text, Number* number) {
   return TakeNumber(&text, number) && text.empty();
 }
 
-// Numbers from 1 on, separated by commas, added to *list.
+// Each item of a list separated by commas, as long as they are right.
+template <class Parse>
+absl::Status ForEachItem(std::string_view text, Parse parse) {
+  while (true) {
+    const std::size_t comma = text.find(',');
+    absl::Status status = parse(text.substr(0, comma));
+    if (!status.ok() || comma == std::string_view::npos) {
+      return status;
+    }
+    text.remove_prefix(comma + 1);
+  }
+}
+
+// Numbers from 1 on, added to *list.
 template <class Number>
 absl::Status ParseList(std::string_view text, std::string_view complaint,
                        std::vector<Number>* list) {
-  while (true) {
-    const std::size_t comma = text.find(',');
-    const std::string_view item = text.substr(0, comma);
+  return ForEachItem(text, [&](std::string_view item) {
     Number number = 0;
     if (!IsNumber(item, &number) || number == 0) {
       return Wrong(item, complaint);
     }
     list->push_back(number);
-    if (comma == std::string_view::npos) {
+    return absl::OkStatus();
+  });
+}
+
+absl::Status ParseStatus(std::string_view text, StatusRange* range) {
+  std::uint16_t number = 0;
+  std::string_view rest = text;
+  if (TakeNumber(&rest, &number)) {
+    if (rest.empty() && number >= 100 && number <= 999) {
+      *range = {number, number};
       return absl::OkStatus();
     }
-    text.remove_prefix(comma + 1);
+    if ((rest == "xx" || rest == "XX") && number >= 1 && number <= 9) {
+      const auto first = static_cast<std::uint16_t>(number * 100);
+      *range = {first, static_cast<std::uint16_t>(first + 99)};
+      return absl::OkStatus();
+    }
   }
+  return Wrong(text, "is neither a status as 404 nor a class as 5xx");
 }
 
 }  // namespace
@@ -60,6 +85,11 @@ absl::Status ParsePids(std::string_view text, std::vector<std::uint32_t>* pids) 
 
 absl::Status ParsePorts(std::string_view text, std::vector<std::uint16_t>* ports) {
   return ParseList(text, "is no port", ports);
+}
+
+absl::Status ParseStatuses(std::string_view text, std::vector<StatusRange>* statuses) {
+  return ForEachItem(
+      text, [&](std::string_view item) { return ParseStatus(item, &statuses->emplace_back()); });
 }
 
 absl::Status ParseConnections(std::string_view text, std::uint32_t* connections) {

@@ -12,6 +12,8 @@
 
 #include <absl/status/status.h>
 
+#include "http_match.h"
+
 namespace masflow_cli {
 
 // "12" or "12,34,…", added to *pids.
@@ -19,6 +21,9 @@ absl::Status ParsePids(std::string_view text, std::vector<std::uint32_t>* pids);
 
 // The same of ports, 1 to 65535.
 absl::Status ParsePorts(std::string_view text, std::vector<std::uint16_t>* ports);
+
+// "404", "5xx", or several: "2xx,404"; added to *statuses.
+absl::Status ParseStatuses(std::string_view text, std::vector<StatusRange>* statuses);
 
 // What TcpOptions::max_connections takes.
 absl::Status ParseConnections(std::string_view text, std::uint32_t* connections);

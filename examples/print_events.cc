@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The shortest useful program: every process and TCP connection of this machine, one line
-// an event.
+// The shortest useful program: every process, TCP connection and HTTP exchange of this
+// machine, one line an event.
 //
 //   sudo ./print_events               live, until Ctrl-C
 //   ./print_events trace.mfr          a recording made by `masflow --record trace.mfr`
@@ -33,6 +33,11 @@ int main(int argc, char** argv) {
     std::cerr << "print_events: " << tcp.status().message() << '\n';
     return 1;
   }
+  absl::StatusOr<masflow::HttpStream> http = masflow::HttpStream::Open(*session);
+  if (!http.ok()) {
+    std::cerr << "print_events: " << http.status().message() << '\n';
+    return 1;
+  }
 
   const auto print = [&](const auto& event) {
     std::string line;
@@ -46,6 +51,7 @@ int main(int argc, char** argv) {
   tcp->OnData(print);
   tcp->OnClose(print);
   tcp->OnOpen(print);
+  http->OnExchange(print);
   session->OnLoss([](const masflow::Loss& loss) {
     std::cerr << "print_events: lost " << loss.count << " (" << Name(loss.reason) << ")\n";
   });

@@ -57,6 +57,39 @@ class Examples(unittest.TestCase):
             self.stdout("connections", recording=self.record("talk")))
         self.assertEqual(["--"], self.stdout("connections"))
 
+    def test_print_events_of_exchanges(self):
+        lines = self.stdout("print_events", recording=self.record("http_routes"))
+        self.assertEqual(7, len(lines))
+        self.assertIn(" HTTP                901 nginx            GET /users/42 200 0.900ms  server ",
+                      lines[0])
+
+    def test_access_log(self):
+        recording = self.record("http_routes")
+        lines = self.stdout("access_log", recording=recording)
+        self.assertEqual(6, len(lines))
+        self.assertRegex(lines[1], r'^10\.0\.0\.9 - - \[01/Jan/2026:12:34:56 \+0000\] '
+                                   r'"GET /users/7\?full=1 HTTP/1\.1" 200 612$')
+        self.assertTrue(lines[5].endswith('"GET /slow HTTP/1.1" - -'), lines[5])
+        self.assertRegex("\n".join(self.stdout("access_log", "--role", "client",
+                                               recording=recording)),
+                         r'^10\.0\.0\.7 - - \[[^]]*\] "GET /out HTTP/1\.1" 200 612$')
+        for line in self.stdout("access_log", recording=self.record("http")):
+            self.assertRegex(line, r'^10\.0\.0\.9 - - \[[^]]*\] "(\\.|[^"\\])*" (\d+|-) (\d+|-)$')
+
+    def test_latency_histogram(self):
+        recording = self.record("http_routes")
+        head = "   <=1ms  <=10ms <=100ms    <=1s    more    none  route"
+        self.assertEqual([head,
+                          "       0       0       0       0       1       0  GET /blobs/{}/meta",
+                          "       0       0       1       0       0       0  GET /cafe/menu",
+                          "       0       0       0       0       0       1  GET /slow",
+                          "       2       1       0       0       0       0  GET /users/{}"],
+                         self.stdout("latency_histogram", recording=recording))
+        self.assertEqual([head,
+                          "       2       1       0       0       0       0  GET /users/{}",
+                          "       0       0       1       0       1       1  other"],
+                         self.stdout("latency_histogram", "--routes", "1", recording=recording))
+
     def test_epoll_loop(self):
         self.assertEqual(["1 3", "1 backup.sh", "1 ls", "1 sudo", "--"],
                          self.stdout("epoll_loop"))
@@ -81,6 +114,7 @@ class Examples(unittest.TestCase):
 
     def test_recording_that_is_none(self):
         for name, *args in (("print_events",), ("connections",), ("epoll_loop",), ("coroutine", "1"),
+                            ("access_log",), ("latency_histogram",),
                             ("embed_asio_server", "0")):
             with self.subTest(name):
                 result = subprocess.run([EXAMPLES / name, *args, "/nonexistent.mfr"],

@@ -15,6 +15,7 @@ EXPECTED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "expected")
 ALL = ("--forks", "--failed", "--snapshot")
 PROCESSES = ("--streams", "process", *ALL)
 TCP = ("--streams", "tcp", "--listeners")
+HTTP = ("--streams", "http", "--header", "x-id", "--header", "Server", "--header=x-request-id")
 # Scene, options, lines, and the totals.
 SCENES = (
     ("ordinary", PROCESSES, 12, "12 events, 0 lost"),
@@ -23,11 +24,13 @@ SCENES = (
     ("hostile", PROCESSES, 46, "46 events, 0 lost"),
     ("tcp", TCP, 25, "24 events, 3 lost (table full 3), 1 damaged"),
     ("talk", TCP, 9, "9 events, 0 lost"),
+    ("http", HTTP, 41, "40 events, 2 lost (unread 2), 1 damaged"),
     ("tcp_calls", (*TCP, "--data", "call"), 5, "5 events, 0 lost"),
 )
 READY = {
     PROCESSES: "process: exec, exit, fork, failed exec",
     TCP: "tcp: connect, accept, data by interval, close, listen",
+    HTTP: "http: exchanges",
     (*TCP, "--data", "call"): "tcp: connect, accept, data by call, close, listen",
 }
 # Of JSON keys beyond masflow.*: those of OpenTelemetry's conventions that are in use.
@@ -36,8 +39,12 @@ CONVENTIONS = {
     "process.real_user.id", "process.user.id", "process.executable.name",
     "process.executable.path", "process.command_args", "process.exit.code",
     "source.address", "source.port", "destination.address", "destination.port",
-    "network.transport", "network.type",
+    "network.transport", "network.type", "network.protocol.name", "network.protocol.version",
+    "http.request.method", "http.request.method_original", "http.response.status_code",
+    "http.request.body.size", "http.response.body.size", "url.scheme", "url.path", "url.query",
+    "server.address", "server.port",
 }
+HEADERS = ("http.request.header.", "http.response.header.")
 FALSE_IS_TOLD = {"masflow.accepted"}
 INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 JOINERS = {"\u200c", "\u200d"}  # scripts need them
@@ -88,7 +95,9 @@ class Golden(unittest.TestCase):
         self.assertEqual(len(keys), len(set(keys)), line)
         self.assertEqual(keys[:2], ["timestamp", "event.name"])
         for key, value in pairs:
-            self.assertTrue(key in CONVENTIONS or key.startswith("masflow."), key)
+            self.assertTrue(key in CONVENTIONS or key.startswith(("masflow.", *HEADERS)), key)
+            if key.startswith(HEADERS):
+                self.assertTrue(value and all(isinstance(text, str) for text in value), line)
             self.assertIsNotNone(value, line)
             self.assertIsNot(value, key in FALSE_IS_TOLD, line)
 
@@ -101,12 +110,12 @@ class Golden(unittest.TestCase):
                                            r"; from .*\) in \d+ ms$")
                 self.assertEqual(lines[1], f"masflow: {totals}")
 
-    def test_totals_of_both_streams(self):
+    def test_totals_of_all_streams(self):
         lines = command.replay("ordinary").stderr.decode().splitlines()
         self.assertRegex(lines[0], r"^masflow: ready \(process: exec, exit; tcp: connect, accept, "
-                                   r"data by interval, close; from .*\) in \d+ ms$")
+                                   r"data by interval, close; http: exchanges; from .*\) in \d+ ms$")
         self.assertEqual(lines[1], "masflow: 8 events, 0 lost: process 8 events, 0 lost; "
-                                   "tcp 0 events, 0 lost")
+                                   "tcp 0 events, 0 lost; http 0 events, 0 lost")
 
     def test_color(self):
         result = command.replay("ordinary", "--color", "always")
@@ -145,6 +154,30 @@ class Golden(unittest.TestCase):
         self.assertEqual(self.count("--local-port", "443"), 0)
         self.assertEqual(self.count("--no-loopback"), 21)
         self.assertEqual(self.count("--address", "198.51.100.0/24", "--address", "fd00::1"), 3)
+
+    def exchanges(self, *filters):
+        """The requests that are left, and the totals."""
+        result = command.replay("http", "--streams", "http", *filters)
+        return (result.stdout.count(b" HTTP "),
+                result.stderr.decode().splitlines()[-1].removeprefix("masflow: "))
+
+    def test_http_filters(self):
+        self.assertEqual(self.exchanges()[0], 40)
+        self.assertEqual(self.exchanges("--status", "404,5xx"),
+                         (2, "2 events, 2 lost (unread 2), 38 filtered out, 1 damaged"))
+        self.assertEqual(self.exchanges("--status", "1xx", "--status", "201")[0], 2)
+        self.assertEqual(self.exchanges("--host", "EXAMPLE.ORG", "--status", "201")[0], 1)
+        self.assertEqual(self.exchanges("--host", "example.org:8080")[0], 1)
+        self.assertEqual(self.exchanges("--host", "example")[0], 0)
+        self.assertEqual(self.exchanges("--min-latency", "25ms")[0], 3)
+        self.assertEqual(self.exchanges("--comm", "curl", "--status", "405")[0], 1)
+        self.assertEqual(self.exchanges("--remote-port", "80")[0], 3)
+
+    def test_http_queries(self):
+        for mode, query in (("keep", b"?sort=up&token=abc "), ("keys", b"?sort&token "),
+                            ("drop", b" ")):
+            output = command.replay("http", "--query", mode).stdout
+            self.assertIn(b"POST /api/items" + query + b"201 ", output)
 
     def test_tcp_events_that_were_not_asked_for(self):
         names = [json.loads(line)["event.name"] for line in

@@ -3,7 +3,7 @@
 # The command on recorded scenes, and its manners. To be included by tests/golden/CMakeLists.txt.
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 
-add_executable(masflow_make_recording make_recording.cc tcp_scenes.cc)
+add_executable(masflow_make_recording make_recording.cc http_scenes.cc tcp_scenes.cc)
 masflow_target_defaults(masflow_make_recording)
 target_link_libraries(masflow_make_recording PRIVATE MasFlow::testing)
 

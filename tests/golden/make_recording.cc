@@ -9,6 +9,7 @@
 #include <exception>
 #include <iostream>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,6 +18,7 @@
 #include <absl/status/statusor.h>
 
 #include "masflow/events.h"
+#include "masflow/http_stream.h"
 #include "masflow/process_stream.h"
 #include "masflow/session.h"
 #include "masflow/stats.h"
@@ -48,6 +50,42 @@ Process MakeProcess(std::uint32_t pid, std::uint32_t parent, std::string comm) {
   process.cgroup_id = 4711;
   process.comm = std::move(comm);
   return process;
+}
+
+namespace {
+
+// clang-format off
+constexpr std::string_view kHostile[] = {
+    "two\nlines",
+    "\r\x1b[2K\x1b[1A",  // overwrite the line above
+    "\x1b]0;owned\a",    // set the title of the terminal
+    "\302\23331m",       // CSI as one character (octal: a digit follows)
+    "\23331m",           // CSI as one byte
+    "a\u202Etxt.sh",     // shown backwards
+    "\u2066x\u2069",
+    "x\u2028y\u2029",
+    "ro\u200Bot",        // looks like root
+    "\uFEFF",
+    "\U000E0041",
+    "\xFF\xFE",
+    "\xC0\xAF",          // overlong slash
+    "\xED\xA0\x80",      // surrogate
+    "\xF4\x90\x80\x80",  // beyond Unicode
+    "cut \xE2\x82",
+    "\"},{\"x\":\"",
+    "\\u0041\\n\\",
+    "' '",
+    "$(reboot)`id`",
+    "  ppid=1 uid=0",
+    "\x7F\x01\x1F",
+    "日本語 é 😀",
+};
+// clang-format on
+
+}  // namespace
+
+std::span<const std::string_view> HostileTexts() {
+  return kHostile;
 }
 
 namespace {
@@ -165,38 +203,9 @@ void PushIncomplete(FakeSource* fake) {
   fake->Push(MakeExit(MakeProcess(203, 0, "init"), std::nullopt, 40, 0ns));
 }
 
-// Names by which a process might try to fool who reads the output.
-// clang-format off
-constexpr std::string_view kHostile[] = {
-    "two\nlines",
-    "\r\x1b[2K\x1b[1A",  // overwrite the line above
-    "\x1b]0;owned\a",    // set the title of the terminal
-    "\302\23331m",       // CSI as one character (octal: a digit follows)
-    "\23331m",           // CSI as one byte
-    "a\u202Etxt.sh",     // shown backwards
-    "\u2066x\u2069",
-    "x\u2028y\u2029",
-    "ro\u200Bot",        // looks like root
-    "\uFEFF",
-    "\U000E0041",
-    "\xFF\xFE",
-    "\xC0\xAF",          // overlong slash
-    "\xED\xA0\x80",      // surrogate
-    "\xF4\x90\x80\x80",  // beyond Unicode
-    "cut \xE2\x82",
-    "\"},{\"x\":\"",
-    "\\u0041\\n\\",
-    "' '",
-    "$(reboot)`id`",
-    "  ppid=1 uid=0",
-    "\x7F\x01\x1F",
-    "日本語 é 😀",
-};
-// clang-format on
-
 void PushHostile(FakeSource* fake) {
   std::uint32_t pid = 300;
-  for (const std::string_view name : kHostile) {
+  for (const std::string_view name : HostileTexts()) {
     const std::string text(name);
     const Process process = MakeProcess(++pid, 1, text.substr(0, 15));
     std::string arguments = text;
@@ -225,8 +234,11 @@ absl::Status Record(void (*push)(FakeSource*), const std::string& path) {
   }
   const auto processes = masflow::ProcessStream::Open(*session);
   const auto tcp = masflow::TcpStream::Open(*session);
-  if (!processes.ok() || !tcp.ok()) {
-    return processes.ok() ? tcp.status() : processes.status();
+  const auto http = masflow::HttpStream::Open(*session);
+  for (const absl::Status& status : {processes.status(), tcp.status(), http.status()}) {
+    if (!status.ok()) {
+      return status;
+    }
   }
   push(&fake);
   fake.End();
@@ -240,10 +252,15 @@ struct Scene {
   void (*push)(FakeSource*);
 };
 constexpr Scene kScenes[] = {
-    {"ordinary", PushOrdinary}, {"incomplete", PushIncomplete},
-    {"hostile", PushHostile},   {"many", PushMany},
-    {"tcp", PushTcp},           {"tcp_calls", PushTcpCalls},
+    {"ordinary", PushOrdinary},
+    {"incomplete", PushIncomplete},
+    {"hostile", PushHostile},
+    {"many", PushMany},
+    {"tcp", PushTcp},
+    {"tcp_calls", PushTcpCalls},
     {"talk", PushTalk},
+    {"http", PushHttp},
+    {"http_routes", PushHttpRoutes},
 };
 
 int Main(std::string_view name, const std::string& path) {

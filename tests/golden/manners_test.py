@@ -18,8 +18,8 @@ WRONG_USE = (
     ("--bogus",), ("-x",), ("frob",), ("doctor", "frob"), ("doctor", "--json"), ("--json=1",),
     ("--pid",), ("--pid", "x"), ("--pid", "0"), ("--pid", "1,,2"), ("--pid", "-1"),
     ("--pid", "4294967296"), ("--tree", ""), ("--uid", "no such user"), ("--uid", "4294967295"),
-    ("--comm", ""), ("--comm", "sixteen bytes xx"), ("--cgroup", ""), ("--streams", "http"),
-    ("--streams", "process,http"), ("--streams", "files"), ("--streams", ""),
+    ("--comm", ""), ("--comm", "sixteen bytes xx"), ("--cgroup", ""), ("--streams", "HTTP"),
+    ("--streams", "process,http,"), ("--streams", "files"), ("--streams", ""),
     ("--args-limit", "16384"), ("--args-limit", "1G"), ("--args-limit", "-1"),
     ("--ring-bytes", "1000"), ("--ring-bytes", "1"), ("--ring-bytes", "99999999999999999999"),
     ("--ring-bytes", "18014398509481984K"), ("--duration", "0"), ("--duration", "-1s"),
@@ -33,6 +33,12 @@ WRONG_USE = (
     ("--streams", "process", "--address", "::1"), ("--listeners", "--streams", "process"),
     ("--streams", "tcp", "--forks"), ("--failed", "--streams", "tcp"),
     ("--streams", "tcp", "--snapshot"), ("--streams", "tcp", "--args-limit", "1"),
+    ("--host", ""), ("--status", ""), ("--status", "99"), ("--status", "0xx"), ("--status", "5x"),
+    ("--status", "200,"), ("--status", "2xxx"), ("--min-latency", "0"), ("--min-latency", ""),
+    ("--query", "all"), ("--header",),
+    ("--streams", "tcp", "--host", "a"), ("--streams", "process,tcp", "--status", "2xx"),
+    ("--streams", "process", "--query", "drop"), ("--streams", "http", "--listeners"),
+    ("--streams", "http", "--data", "off"), ("--streams", "tcp", "--header", "server"),
 )
 
 
@@ -49,6 +55,11 @@ class ExitCodes(unittest.TestCase):
         self.assertEqual(len(messages), 1, messages)
         self.assertRegex(messages[0], r"^masflow: \S")
         return messages[0]
+
+    def test_headers_that_may_not_be_shown(self):
+        for name in ("cookie", "Set-Cookie", "authorization", "", "a b"):
+            with self.subTest(name):
+                self.check_failure(command.replay("http", "--header", name), 2)
 
     def test_wrong_use(self):
         for args in WRONG_USE:
@@ -159,7 +170,7 @@ class Stdout(unittest.TestCase):
             self.assertEqual(output.read().count(b"\n"), 20_000)
         self.assertEqual(lines(process.communicate(timeout=30)[1])[-1],
                          "masflow: 20000 events, 0 lost: process 20000 events, 0 lost; "
-                         "tcp 0 events, 0 lost")
+                         "tcp 0 events, 0 lost; http 0 events, 0 lost")
         self.assertEqual(process.returncode, 0)
 
 

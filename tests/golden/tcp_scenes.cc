@@ -11,21 +11,16 @@
 #include "scenes.h"
 
 namespace masflow_golden {
-namespace {
 
 using masflow::Connection;
 using masflow::Endpoint;
 using masflow::Process;
 using masflow::TcpRole;
-using masflow::testing::FakeSource;
-using std::chrono::nanoseconds;
-using namespace std::chrono_literals;
 
 Endpoint V4(std::uint8_t a, std::uint8_t b, std::uint8_t c, std::uint8_t d, std::uint16_t port) {
   return {.address = {.bytes = {a, b, c, d}}, .port = port};
 }
 
-// fd00::`last`
 Endpoint V6(std::uint8_t last, std::uint16_t port) {
   Endpoint end{.address = {.is_v6 = true}, .port = port};
   end.address.bytes[0] = 0xFD;
@@ -33,9 +28,6 @@ Endpoint V6(std::uint8_t last, std::uint16_t port) {
   return end;
 }
 
-const Endpoint kAnyV6{.address = {.is_v6 = true}};
-
-// Its id is of the next moment; its events come later.
 Connection MakeConnection(const Endpoint& local, const Endpoint& remote,
                           std::optional<TcpRole> role, std::optional<Process> owner) {
   static std::uint32_t tag = 0xA0;
@@ -53,6 +45,14 @@ Connection PreExisting(Connection c) {
   c.pre_existing = true;
   return c;
 }
+
+namespace {
+
+using masflow::testing::FakeSource;
+using std::chrono::nanoseconds;
+using namespace std::chrono_literals;
+
+const Endpoint kAnyV6{.address = {.is_v6 = true}};
 
 masflow::TcpConnect MakeConnect(const Connection& c, masflow::ConnectOutcome outcome, int error,
                                 std::optional<nanoseconds> handshake) {

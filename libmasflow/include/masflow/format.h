@@ -13,6 +13,7 @@
 
 #include "masflow/events.h"
 #include "masflow/export.h"
+#include "masflow/http_events.h"
 #include "masflow/stats.h"
 #include "masflow/support.h"
 #include "masflow/tcp_events.h"
@@ -45,6 +46,9 @@ MASFLOW_EXPORT void AppendText(const TcpOpenView& e, WallTime at, TextStyle styl
                                std::string* out);
 MASFLOW_EXPORT void AppendText(const TcpListenView& e, WallTime at, TextStyle style,
                                std::string* out);
+// "… GET /foo 200 3.214ms  client 10.0.0.7:51902 -> 10.0.0.9:8080  …"
+MASFLOW_EXPORT void AppendText(const HttpExchangeView& e, WallTime at, TextStyle style,
+                               std::string* out);
 MASFLOW_EXPORT void AppendText(const Loss& loss, WallTime at, TextStyle style, std::string* out);
 
 // {"timestamp":"2026-01-31T12:34:56.123456789Z","event.name":"process.exec",…}: keys are
@@ -60,6 +64,7 @@ MASFLOW_EXPORT void AppendJson(const TcpDataView& e, WallTime at, std::string* o
 MASFLOW_EXPORT void AppendJson(const TcpCloseView& e, WallTime at, std::string* out);
 MASFLOW_EXPORT void AppendJson(const TcpOpenView& e, WallTime at, std::string* out);
 MASFLOW_EXPORT void AppendJson(const TcpListenView& e, WallTime at, std::string* out);
+MASFLOW_EXPORT void AppendJson(const HttpExchangeView& e, WallTime at, std::string* out);
 MASFLOW_EXPORT void AppendJson(const Loss& loss, WallTime at, std::string* out);
 
 // The table that `masflow doctor` prints: several lines, each ended by a newline.

@@ -24,15 +24,28 @@ void JsonLine::Text(std::string_view key, std::string_view raw) {
   AppendJsonString(raw, out_);
 }
 
-void JsonLine::Arguments(std::string_view key, std::string_view raw) {
-  Key(key);
+template <class List>
+void JsonLine::Array(const List& texts) {
   char separator = '[';
-  for (const std::string_view argument : Args(raw)) {
+  for (const std::string_view text : texts) {
     out_->push_back(separator);
-    AppendJsonString(argument, out_);
+    AppendJsonString(text, out_);
     separator = ',';
   }
   out_->append(separator == '[' ? "[]" : "]");
+}
+
+void JsonLine::Texts(std::string_view prefix, std::string_view name,
+                     const std::vector<std::string_view>& values) {
+  out_->push_back(',');
+  AppendJsonString(std::string(prefix).append(name), out_);
+  out_->push_back(':');
+  Array(values);
+}
+
+void JsonLine::Arguments(std::string_view key, std::string_view raw) {
+  Key(key);
+  Array(Args(raw));
 }
 
 void JsonLine::Flag(std::string_view key, bool value, bool usual) {

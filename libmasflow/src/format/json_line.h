@@ -8,13 +8,15 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "format/numbers.h"
 #include "masflow/format.h"
 
 namespace masflow::internal {
 
-// One object, from its brace to Close(). Keys are literals and need no escape.
+// One object, from its brace to Close(). Keys are literals and need no escape, unless said
+// otherwise.
 class JsonLine {
  public:
   JsonLine(WallTime at, std::string_view event_name, std::string* out);
@@ -40,6 +42,9 @@ class JsonLine {
   }
 
   void Text(std::string_view key, std::string_view raw);
+  // An array, by a key of which `name` is not ours.
+  void Texts(std::string_view prefix, std::string_view name,
+             const std::vector<std::string_view>& values);
   void Arguments(std::string_view key, std::string_view raw);
 
   // Nothing if it is as usual.
@@ -57,6 +62,8 @@ class JsonLine {
 
  private:
   void Key(std::string_view key);
+  template <class List>
+  void Array(const List& texts);
 
   std::string* const out_;
 };

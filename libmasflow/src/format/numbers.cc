@@ -45,6 +45,17 @@ SplitTime Split(WallTime at) {
           static_cast<std::uint64_t>(rest + before * kSecond)};
 }
 
+// The size of a duration, after its sign was written.
+std::uint64_t TakeSign(std::chrono::nanoseconds duration, std::string* out) {
+  const auto signed_ns = duration.count();
+  if (signed_ns < 0) {
+    out->push_back('-');
+  }
+  // Negated as unsigned: the least value has no positive twin.
+  return signed_ns < 0 ? 0 - static_cast<std::uint64_t>(signed_ns)
+                       : static_cast<std::uint64_t>(signed_ns);
+}
+
 }  // namespace
 
 void AppendTimestamp(WallTime at, std::string* out) {
@@ -79,13 +90,7 @@ std::chrono::nanoseconds Elapsed(KernelTime since, KernelTime until) {
 }
 
 void AppendDuration(std::chrono::nanoseconds duration, std::string* out) {
-  if (duration.count() < 0) {
-    out->push_back('-');
-  }
-  // Negated as unsigned: the least value has no positive twin.
-  const auto signed_ns = duration.count();
-  const std::uint64_t ns = signed_ns < 0 ? 0 - static_cast<std::uint64_t>(signed_ns)
-                                         : static_cast<std::uint64_t>(signed_ns);
+  const std::uint64_t ns = TakeSign(duration, out);
   const std::uint64_t seconds = ns / 1'000'000'000;
   if (ns < 1'000) {
     AppendNumber(ns, out);
@@ -111,6 +116,10 @@ void AppendDuration(std::chrono::nanoseconds duration, std::string* out) {
     AppendDigits(seconds / 3'600 % 24, 2, 'h', out);
     AppendDigits(seconds / 60 % 60, 2, 'm', out);
   }
+}
+
+void AppendMilliseconds(std::chrono::nanoseconds duration, std::string* out) {
+  AppendThousandths(TakeSign(duration, out) / 1'000, "ms", out);
 }
 
 }  // namespace masflow::internal

@@ -41,6 +41,9 @@ std::chrono::nanoseconds Elapsed(KernelTime since, KernelTime until);
 // "850ns", "12.345us", "2.113ms", "1.204s", "2m03s", "1h02m03s", "3d04h05m"
 void AppendDuration(std::chrono::nanoseconds duration, std::string* out);
 
+// "3.214ms", "120000.000ms", "0.012ms"
+void AppendMilliseconds(std::chrono::nanoseconds duration, std::string* out);
+
 }  // namespace masflow::internal
 
 #endif  // MASFLOW_FORMAT_NUMBERS_H_

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "format/connection_text.h"
 #include "format/escape.h"
 #include "format/numbers.h"
 #include "format/text_line.h"
@@ -16,35 +17,22 @@ inline namespace v0 {
 namespace {
 
 using internal::AppendDuration;
+using internal::AppendEndpoint;
 using internal::AppendErrno;
 using internal::AppendField;
+using internal::AppendOwner;
 using internal::EventName;
-
-void AppendOwner(const ConnectionView& c, WallTime at, const EventName& name, TextStyle style,
-                 std::string* out) {
-  internal::AppendHead(c.owner.has_value() ? &*c.owner : nullptr, at, name, style, out);
-}
-
-void AppendEndpoint(const Endpoint& end, std::string* out) {
-  // A connect can fail before it is given one.
-  const bool unassigned = end.port == 0 && end.address.is_unspecified();
-  out->append(unassigned ? "-" : ToString(end));
-}
 
 // All columns, and who talks to whom.
 void AppendHead(const ConnectionView& c, WallTime at, const EventName& name, TextStyle style,
                 std::string* out) {
   AppendOwner(c, at, name, style, out);
-  AppendEndpoint(c.source(), out);
-  out->append(" -> ");
-  AppendEndpoint(c.destination(), out);
-  out->append("  ");
+  internal::AppendEnds(c, out);
 }
 
 // What of the line was not observed.
 void AppendMarks(const ConnectionView& c, std::string* out) {
-  out->append(c.owner_inferred ? " (owner inferred)" : "");
-  out->append(c.role_inferred ? " (role inferred)" : "");
+  internal::AppendInferred(c, out);
   out->append(c.role.has_value() ? "" : " (role unknown)");
 }
 

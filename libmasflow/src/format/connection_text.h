@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A connection in the text lines of TCP and HTTP.
+#ifndef MASFLOW_FORMAT_CONNECTION_TEXT_H_
+#define MASFLOW_FORMAT_CONNECTION_TEXT_H_
+
+#include <string>
+
+#include "format/text_line.h"
+#include "masflow/tcp_events.h"
+
+namespace masflow::internal {
+
+// All columns up to the details, by the owner.
+void AppendOwner(const ConnectionView& c, WallTime at, const EventName& name, TextStyle style,
+                 std::string* out);
+
+// "192.0.2.1:80", or "-" for what a connect was not given before it failed.
+void AppendEndpoint(const Endpoint& end, std::string* out);
+
+// "SOURCE -> DESTINATION  "
+void AppendEnds(const ConnectionView& c, std::string* out);
+
+// What of owner and role was inferred.
+void AppendInferred(const ConnectionView& c, std::string* out);
+
+}  // namespace masflow::internal
+
+#endif  // MASFLOW_FORMAT_CONNECTION_TEXT_H_
