@@ -3,6 +3,7 @@
 
 #include <variant>
 
+#include "replay/http_filter.h"
 #include "replay/process_filter.h"
 #include "replay/tcp_filter.h"
 #include "wire/read_record.h"
@@ -26,8 +27,8 @@ absl::StatusOr<std::unique_ptr<RecordFilter>> Make(const ProcessOptions& options
 absl::StatusOr<std::unique_ptr<RecordFilter>> Make(const TcpOptions& options) {
   return MakeTcpFilter(options);
 }
-absl::StatusOr<std::unique_ptr<RecordFilter>> Make(const HttpOptions&) {
-  return absl::UnimplementedError("no HTTP yet");
+absl::StatusOr<std::unique_ptr<RecordFilter>> Make(const HttpOptions& options) {
+  return MakeHttpFilter(options);
 }
 
 }  // namespace

@@ -11,13 +11,14 @@
 #include <utility>
 
 #include "core/unique_fd.h"
+#include "replay/credential_mask.h"
 #include "replay/file_error.h"
 #include "replay/recording_writer.h"
 
 namespace masflow::internal {
 namespace {
 
-constexpr mode_t kMode = 0600;  // arguments of processes hold secrets
+constexpr mode_t kMode = 0600;  // arguments of processes hold secrets, and so do bodies
 
 absl::Status Occupied(const std::string& path, const std::string& why) {
   return absl::AlreadyExistsError("cannot record to " + path + ": " + why +
@@ -121,7 +122,8 @@ class RecordingSource final : public RecordSource {
 
     Verdict OnRecord(StreamKind stream, RecordBytes record) override {
       NoteClock();
-      source_.writer_.AddRecord(stream, record);
+      source_.writer_.AddRecord(stream,
+                                stream == StreamKind::kHttp ? source_.mask_.Mask(record) : record);
       return sink_.OnRecord(stream, record);
     }
     void OnLoss(const Loss& loss) override {
@@ -155,6 +157,7 @@ class RecordingSource final : public RecordSource {
 
   const std::shared_ptr<RecordSource> inner_;
   RecordingWriter writer_;
+  CredentialMask mask_;
   std::array<bool, kStreamKinds> open_{};
 };
 

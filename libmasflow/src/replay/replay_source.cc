@@ -203,8 +203,12 @@ ReplaySource::Step ReplaySource::Handle(const RecordFrame& frame, Turn& turn) {
 }
 
 bool ReplaySource::Passes(const RecordFrame& frame) {
-  if (frame.stream == StreamKind::kProcess && at(StreamKind::kTcp).open()) {
-    at(StreamKind::kTcp).filter->FollowProcess(frame.bytes);
+  if (frame.stream == StreamKind::kProcess) {
+    for (const StreamKind kind : {StreamKind::kTcp, StreamKind::kHttp}) {
+      if (at(kind).open()) {
+        at(kind).filter->FollowProcess(frame.bytes);
+      }
+    }
   }
   Stream& stream = at(frame.stream);
   return stream.open() && stream.filter->Passes(frame.bytes);
