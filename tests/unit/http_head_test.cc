@@ -51,7 +51,7 @@ TEST(HttpHead, Request_HasItsParts) {
   EXPECT_EQ(p.head.content_length, 12u);
   EXPECT_EQ(p.head.coding, CodingHeader::kAbsent);
   EXPECT_FALSE(p.head.truncated);
-  EXPECT_EQ(p.head.size, 53u);
+  EXPECT_EQ(p.head.size, 54u);
 }
 
 TEST(HttpHead, RequestLine_AnyMethodAndForm) {

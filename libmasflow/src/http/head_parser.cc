@@ -128,10 +128,11 @@ bool ReadCutRequestLine(std::string_view bytes, MessageHead* head) {
 
 // "5", or a list of equal ones.
 void NoteLength(std::string_view value, MessageHead* head) {
-  do {
-    const std::size_t comma = std::min(value.find(','), value.size());
+  for (bool more = true; more;) {
+    const std::size_t comma = value.find(',');
     const std::string_view item = Trim(value.substr(0, comma));
-    value.remove_prefix(std::min(comma + 1, value.size()));
+    more = comma != std::string_view::npos;
+    value.remove_prefix(more ? comma + 1 : value.size());
     std::uint64_t length = 0;
     const auto [end, error] = std::from_chars(item.data(), item.data() + item.size(), length);
     const bool is_number = error == std::errc() && end == item.data() + item.size();
@@ -143,7 +144,7 @@ void NoteLength(std::string_view value, MessageHead* head) {
       head->length = LengthHeader::kKnown;
       head->content_length = length;
     }
-  } while (!value.empty());
+  }
 }
 
 void NoteCoding(std::string_view value, MessageHead* head) {
