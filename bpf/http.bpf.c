@@ -37,10 +37,12 @@ enum { TCP_FIN_WAIT1 = 4, TCP_CLOSE = 7, TCP_LAST_ACK = 9 };
 #define SHUTDOWN_MASK 3
 
 /*
- * Bytes of the connection that went before this call: the kernel's counters tell how many,
- * so it need not be seen to open. (bytes_acked counts the SYN of the side that opened it.)
+ * Whether bytes of the connection went before this call, and if not, who opened it. The kernel's
+ * counters tell, so it need not be seen to open: bytes_acked counts the SYN of the side that
+ * did.
  */
-static __always_inline bool had_bytes_before(struct sock *sk, const struct mf_call *call, u8 way)
+static __always_inline void set_origin(struct mf_http_conn *conn, struct sock *sk,
+                                       const struct mf_call *call, u8 way)
 {
   struct tcp_sock *tp = (struct tcp_sock *)sk;
   u64 sent = BPF_CORE_READ(tp, bytes_acked) +
@@ -52,7 +54,9 @@ static __always_inline bool had_bytes_before(struct sock *sk, const struct mf_ca
     sent -= call->begins ? 0 : call->bytes;
   else
     received -= call->bytes;
-  return sent > 1 || received > 0;
+  conn->pre_existing = sent > 1 || received > 0;
+  if (!conn->pre_existing)
+    conn->role = sent ? MF_ROLE_CLIENT : MF_ROLE_SERVER;
 }
 
 /* The table is full: what looks like a request would have been an exchange. */
@@ -330,7 +334,7 @@ __noinline int mf_http_begin(u64 address, u32 way)
   conn = add_http(sk, call->ports);
   if (!conn)
     return 0;
-  conn->pre_existing = had_bytes_before(sk, call, way);
+  set_origin(conn, sk, call, way);
   conn->ways[MF_WAY_SENT].seq = BPF_CORE_READ(tp, write_seq);
   conn->ways[MF_WAY_RECEIVED].seq = BPF_CORE_READ(tp, copied_seq);
   flow_of(conn, way)->seq = call->end_seq - (call->begins ? 0 : call->bytes);
