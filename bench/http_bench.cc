@@ -214,19 +214,22 @@ void BM_Exchange(benchmark::State& state) {
   for (auto _ : state) {
     state.PauseTiming();
     auto session = std::make_shared<masflow::internal::SessionCore>(nullptr);
-    masflow::internal::HttpStreamCore core(std::move(session), {});
-    core.SetCallback<masflow::HttpExchangeView>([&](const masflow::HttpExchangeView& e) {
+    auto core = std::make_unique<masflow::internal::HttpStreamCore>(std::move(session),
+                                                                    masflow::HttpOptions());
+    core->SetCallback<masflow::HttpExchangeView>([&](const masflow::HttpExchangeView& e) {
       bytes += e.target.size();
       exchanges += 1;
     });
     for (int i = 0; i < connections; ++i) {
-      core.OnRecord(records[static_cast<std::size_t>(i)]);
+      core->OnRecord(records[static_cast<std::size_t>(i)]);
     }
     state.ResumeTiming();
     for (std::size_t i = static_cast<std::size_t>(connections); i < records.size(); ++i) {
-      core.OnRecord(records[i]);
+      core->OnRecord(records[i]);
     }
     state.PauseTiming();
+    core.reset();
+    state.ResumeTiming();
   }
   if (exchanges != static_cast<std::uint64_t>(state.iterations()) * kExchanges *
                        static_cast<std::uint64_t>(connections)) {

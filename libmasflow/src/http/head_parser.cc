@@ -146,9 +146,45 @@ void NoteCoding(std::string_view value, MessageHead* head) {
 void AppendValue(std::string_view value, std::string* out) {
   const std::size_t begin = out->size();
   out->append(value);
+  if (value.find('\n') == std::string_view::npos && value.find('\0') == std::string_view::npos) {
+    return;
+  }
   std::replace_if(
       out->begin() + static_cast<std::ptrdiff_t>(begin), out->end(),
       [](char c) { return c == '\r' || c == '\n' || c == '\0'; }, ' ');
+}
+
+constexpr std::string_view kHost = "host";
+constexpr std::string_view kContentLength = "content-length";
+constexpr std::string_view kTransferEncoding = "transfer-encoding";
+
+// Whether the line can be of one of these: a look at two bytes, which most lines fail.
+bool MayBeKnown(const char* line, const char* end) {
+  const auto has_name = [&](std::string_view name) {
+    return static_cast<std::size_t>(end - line) > name.size() && line[name.size()] == ':';
+  };
+  switch (*line | 0x20) {
+    case 'h':
+      return has_name(kHost);
+    case 'c':
+      return has_name(kContentLength);
+    case 't':
+      return has_name(kTransferEncoding);
+    default:
+      return false;
+  }
+}
+
+void NoteKnown(std::string_view name, std::string_view value, MessageHead* head) {
+  if (EqualsIgnoringCase(name, kHost)) {
+    if (!head->host.has_value()) {
+      head->host = value;
+    }
+  } else if (EqualsIgnoringCase(name, kContentLength)) {
+    NoteLength(value, head);
+  } else if (EqualsIgnoringCase(name, kTransferEncoding)) {
+    NoteCoding(value, head);
+  }
 }
 
 // `line`: the header with the lines that it is folded over.
@@ -160,16 +196,8 @@ void ReadHeader(std::string_view line, const HeaderChoice& choice, MessageHead* 
   }
   const std::string_view name = line.substr(0, colon);
   const std::string_view value = Trim(line.substr(colon + 1));
-  if (EqualsIgnoringCase(name, "host")) {
-    if (!head->host.has_value()) {
-      head->host = value;
-    }
-  } else if (EqualsIgnoringCase(name, "content-length")) {
-    NoteLength(value, head);
-  } else if (EqualsIgnoringCase(name, "transfer-encoding")) {
-    NoteCoding(value, head);
-  }
-  if (choice.Contains(name) && name.find('\0') == std::string_view::npos) {
+  NoteKnown(name, value, head);
+  if (choice.Contains(name)) {
     chosen->append(name).push_back('\0');
     AppendValue(value, chosen);
     chosen->push_back('\0');
@@ -235,7 +263,7 @@ HeadStatus ParseHead(HeadKind kind, std::string_view bytes, bool is_all, const H
       head->size = static_cast<std::size_t>(next - bytes.data());
       return HeadStatus::kWhole;
     }
-    if (choice.MayBegin(*line)) {
+    if (MayBeKnown(line, next) || choice.MayBegin(*line)) {
       while (next < end && IsFold(*next)) {
         const char* const fold = NextLine(next, end);
         if (fold == nullptr) {
