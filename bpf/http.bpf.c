@@ -36,40 +36,27 @@ const volatile __u32 response_capture = 2048;
 enum { TCP_FIN_WAIT1 = 4, TCP_CLOSE = 7, TCP_LAST_ACK = 9 };
 #define SHUTDOWN_MASK 3
 
-/* One call that moved bytes of a connection. */
-struct mf_call {
-  struct sock *sk;
-  struct mf_http_conn *conn;
-  u32 bytes;
-  u32 ports;
-  u32 end_seq; /* TCP sequence number behind the bytes */
-  u8 way;
-  bool begins;  /* the hook is at the begin of the call: `bytes` are what it wants to move */
-  bool turned;  /* the way before was the other one */
-  bool faulted; /* the bytes could not be read, though they are there */
-  u16 flags;    /* for the record */
-  u64 now_ns;
-  u64 cgroup_id; /* of the current task */
-  struct mf_payload payload;
-};
-
 /*
- * Bytes of the connection that went before this call: the kernel's counters tell how many,
- * so it need not be seen to open. (bytes_acked counts the SYN of the side that opened it.)
+ * Whether bytes of the connection went before this call, and if not, who opened it. The kernel's
+ * counters tell, so it need not be seen to open: bytes_acked counts the SYN of the side that
+ * did.
  */
-static __always_inline bool had_bytes_before(const struct mf_call *call)
+static __always_inline void set_origin(struct mf_http_conn *conn, struct sock *sk,
+                                       const struct mf_call *call, u8 way)
 {
-  struct tcp_sock *tp = (struct tcp_sock *)call->sk;
+  struct tcp_sock *tp = (struct tcp_sock *)sk;
   u64 sent = BPF_CORE_READ(tp, bytes_acked) +
              (u32)(BPF_CORE_READ(tp, write_seq) - BPF_CORE_READ(tp, snd_una));
   u64 received = BPF_CORE_READ(tp, bytes_received) -
                  (u32)(BPF_CORE_READ(tp, rcv_nxt) - BPF_CORE_READ(tp, copied_seq));
 
-  if (call->way == MF_WAY_SENT)
+  if (way == MF_WAY_SENT)
     sent -= call->begins ? 0 : call->bytes;
   else
     received -= call->bytes;
-  return sent > 1 || received > 0;
+  conn->pre_existing = sent > 1 || received > 0;
+  if (!conn->pre_existing)
+    conn->role = sent ? MF_ROLE_CLIENT : MF_ROLE_SERVER;
 }
 
 /* The table is full: what looks like a request would have been an exchange. */
@@ -109,22 +96,23 @@ static __always_inline void mark_unread(struct mf_http_conn *conn, struct sock *
 }
 
 /*
- * Bytes have passed between what we know and this call: no hook saw them (splice), or they are
+ * Bytes have passed between what we know and `begin_seq`: no hook saw them (splice), or they are
  * those of the former call, whose hook was at its begin.
  */
-static __always_inline void skip_gap(struct mf_call *call)
+static __always_inline void skip_gap(struct mf_http_conn *conn, struct sock *sk, u8 way,
+                                     u32 begin_seq, u32 end_seq)
 {
-  struct mf_http_flow *flow = flow_of(call->conn, call->way);
-  struct tcp_sock *tp = (struct tcp_sock *)call->sk;
-  u32 gap = call->end_seq - (call->begins ? 0 : call->bytes) - flow->seq;
+  struct mf_http_flow *flow = flow_of(conn, way);
+  struct tcp_sock *tp = (struct tcp_sock *)sk;
+  u32 gap = begin_seq - flow->seq;
 
-  flow->seq = call->end_seq;
+  flow->seq = end_seq;
   /* TLS in the kernel adds to what is sent, below the hooks that tell lengths. */
   if ((s32)gap <= 0 || BPF_CORE_READ(tp, inet_conn.icsk_ulp_ops))
     return;
   flow->offset += gap;
   if (flow->offset > flow->told)
-    mark_unread(call->conn, call->sk);
+    mark_unread(conn, sk);
 }
 
 static __always_inline u32 capture_of(const struct mf_http_conn *conn, u8 way)
@@ -133,10 +121,10 @@ static __always_inline u32 capture_of(const struct mf_http_conn *conn, u8 way)
 }
 
 /* The first bytes of a message are known, as far as this call brought them. */
-static __always_inline void judge_message(struct mf_call *call, u64 prefix, u32 size)
+static __always_inline void judge_message(struct mf_http_conn *conn, struct mf_call *call, u8 way,
+                                          u64 prefix, u32 size)
 {
-  struct mf_http_conn *conn = call->conn;
-  struct mf_http_flow *flow = flow_of(conn, call->way);
+  struct mf_http_flow *flow = flow_of(conn, way);
   u32 known = flow->prefix_len;
   enum mf_verdict verdict;
 
@@ -145,33 +133,42 @@ static __always_inline void judge_message(struct mf_call *call, u64 prefix, u32 
   if (size > MF_HEAD_PREFIX)
     size = MF_HEAD_PREFIX;
   verdict = judge_prefix(flow->prefix, size);
-  note_verdict(conn, call->way, call->turned, verdict);
+  note_verdict(conn, way, call->turned, verdict);
   /* If the call brought more than its first piece shows, that has to do. */
   flow->prefix_len = verdict == MF_BEGINS_PERHAPS && call->bytes + known < MF_HEAD_PREFIX
                          ? size
                          : MF_HEAD_PREFIX;
   if (verdict == MF_BEGINS_NOTHING) {
     flow->budget = conn->state == MF_HTTP_YES && conn->doubt < MF_DOUBT_DORMANT
-                       ? capture_of(conn, call->way)
+                       ? capture_of(conn, way)
                        : 0;
   } else if (known == 0) {
-    flow->budget = capture_of(conn, call->way);
+    flow->budget = capture_of(conn, way);
     call->flags |= MF_HTTP_START;
   }
 }
 
 /* In the middle of a message: a response that follows another one, or a request? */
-static __always_inline void judge_middle(struct mf_call *call)
+static __always_inline void judge_middle(struct mf_http_conn *conn, struct mf_call *call, u8 way)
 {
-  struct mf_http_conn *conn = call->conn;
   u64 prefix;
 
   if (conn->state != MF_HTTP_YES || call->bytes < MF_HEAD_PREFIX ||
       read_prefix(&prefix, &call->payload, call->bytes) != MF_HEAD_PREFIX ||
       (!begins_known_request(prefix) && !begins_response(prefix, MF_HEAD_PREFIX)))
     return;
-  flow_of(conn, call->way)->budget = capture_of(conn, call->way);
+  flow_of(conn, way)->budget = capture_of(conn, way);
   call->flags |= MF_HTTP_START;
+}
+
+/* Up to `wanted` bytes of the call into the record. */
+static __always_inline u32 copy(struct mf_http_scratch *scratch, u8 way, u32 wanted)
+{
+  struct mf_call *call = &scratch->call;
+  u32 copied = copy_payload(scratch, way, call->bytes < wanted ? call->bytes : wanted);
+
+  call->faulted = !copied;
+  return copied;
 }
 
 /*
@@ -180,12 +177,13 @@ static __always_inline void judge_middle(struct mf_call *call)
  * in the middle of a way where the bytes look like it: interim and pipelined responses. How
  * many bytes were copied.
  */
-static __always_inline u32 look_at(struct mf_call *call, struct mf_http_scratch *scratch)
+static __always_inline u32 look_at(struct mf_http_conn *conn, struct mf_http_scratch *scratch,
+                                   u8 way)
 {
-  struct mf_http_conn *conn = call->conn;
-  struct mf_http_flow *flow = flow_of(conn, call->way);
+  struct mf_http_flow *flow = flow_of(conn, way);
+  struct mf_call *call = &scratch->call;
   u64 prefix = 0;
-  u32 size, wanted;
+  u32 size, copied;
 
   if (call->turned) {
     flow->prefix = 0;
@@ -198,50 +196,41 @@ static __always_inline u32 look_at(struct mf_call *call, struct mf_http_scratch 
   }
   if (call->turned && conn->state == MF_HTTP_YES && conn->doubt < MF_DOUBT_DORMANT) {
     /* The usual case: it will be captured whatever it is, so it need not be read twice. */
-    wanted = capture_of(conn, call->way);
-    wanted = copy_payload(scratch, &call->payload, call->way,
-                          call->bytes < wanted ? call->bytes : wanted);
-    if (!wanted) {
-      call->faulted = true;
-      flow->prefix_len = MF_HEAD_PREFIX;
-      return 0;
-    }
-    size = wanted < MF_HEAD_PREFIX ? wanted : MF_HEAD_PREFIX;
+    copied = copy(scratch, way, capture_of(conn, way));
+    size = copied < MF_HEAD_PREFIX ? copied : MF_HEAD_PREFIX;
     __builtin_memcpy(&prefix, scratch->data, sizeof(prefix));
-    judge_message(call, prefix & first_bytes(size), size);
-    return wanted;
+    if (copied)
+      judge_message(conn, call, way, prefix & first_bytes(size), size);
+    else
+      flow->prefix_len = MF_HEAD_PREFIX;
+    return copied;
   }
   if (flow->prefix_len >= MF_HEAD_PREFIX) {
-    judge_middle(call);
+    judge_middle(conn, call, way);
   } else {
     size = read_prefix(&prefix, &call->payload, call->bytes);
+    call->faulted = !size;
     if (!size) {
-      call->faulted = true;
       flow->prefix_len = MF_HEAD_PREFIX;
       return 0;
     }
-    judge_message(call, prefix, size);
+    judge_message(conn, call, way, prefix, size);
   }
-  wanted = call->bytes < flow->budget ? call->bytes : flow->budget;
-  if (!wanted)
-    return 0;
-  wanted = copy_payload(scratch, &call->payload, call->way, wanted);
-  call->faulted = !wanted;
-  return wanted;
+  return flow->budget ? copy(scratch, way, flow->budget) : 0;
 }
 
 /* False: it is lost, which is counted. */
-static __always_inline bool send_capture(struct mf_call *call, struct mf_http_scratch *scratch,
-                                         u32 captured)
+static __always_inline bool send_capture(struct mf_http_conn *conn, struct sock *sk,
+                                         struct mf_http_scratch *scratch, u8 way, u32 captured)
 {
-  struct mf_http_conn *conn = call->conn;
   u64 pid_tgid = bpf_get_current_pid_tgid();
   struct mf_http_data *record = &scratch->record;
+  struct mf_call *call = &scratch->call;
   u64 size = captured;
 
   if (conn->unread)
     send_progress(conn);
-  if (conn->pid != pid_tgid >> 32 && !announce(conn, call->sk))
+  if (conn->pid != pid_tgid >> 32 && !announce(conn, sk))
     return false;
   if (!room_for_bulk(&http_ring)) {
     __sync_fetch_and_add(&http_state.produced, 1);
@@ -254,11 +243,11 @@ static __always_inline bool send_capture(struct mf_call *call, struct mf_http_sc
   record->header.pid = pid_tgid >> 32;
   record->header.tid = (u32)pid_tgid;
   fill_id(&record->id, conn);
-  record->offset = flow_of(conn, call->way)->offset;
+  record->offset = flow_of(conn, way)->offset;
   record->cgroup_id = call->cgroup_id;
   record->length = call->begins ? captured : call->bytes;
   record->captured = captured;
-  record->way = call->way;
+  record->way = way;
   record->pad = 0;
   BOUND_TO_MASK(size, 16383);
   size += sizeof(*record);
@@ -269,10 +258,11 @@ static __always_inline bool send_capture(struct mf_call *call, struct mf_http_sc
 /* Counts the bytes of the call, and notes those of which no record has told: also of a lost one,
  * for else the reader could take the next message for it. Only after the record is in the ring,
  * see send_progress(). */
-static __always_inline void advance(struct mf_call *call, struct mf_http_scratch *scratch,
-                                    u32 captured)
+static __always_inline void advance(struct mf_http_conn *conn, struct sock *sk,
+                                    struct mf_http_scratch *scratch, u8 way, u32 captured)
 {
-  struct mf_http_flow *flow = flow_of(call->conn, call->way);
+  struct mf_http_flow *flow = flow_of(conn, way);
+  struct mf_call *call = &scratch->call;
 
   flow->last_ns = call->now_ns;
   if (captured)
@@ -282,62 +272,86 @@ static __always_inline void advance(struct mf_call *call, struct mf_http_scratch
   flow->offset += call->bytes;
   if (flow->offset <= flow->told)
     return;
-  flow->tail_len = read_tail(&flow->tail, scratch, &call->payload, call->way, call->bytes);
-  mark_unread(call->conn, call->sk);
+  flow->tail_len = read_tail(&flow->tail, scratch, way, call->bytes);
+  mark_unread(conn, sk);
 }
 
-static __always_inline void on_moved(struct mf_call *call)
+/* Bytes have moved: scratch->call says which. */
+static __always_inline void on_moved(struct mf_http_conn *conn, struct sock *sk,
+                                     struct mf_http_scratch *scratch, u8 way)
 {
-  struct mf_http_conn *conn = call->conn;
-  struct mf_http_flow *flow = flow_of(conn, call->way);
-  struct mf_http_scratch *scratch = scratch_of(call->way);
+  struct mf_call *call = &scratch->call;
   u32 captured;
 
-  if (!scratch)
-    return;
   call->now_ns = bpf_ktime_get_ns();
-  call->turned = conn->last_way != call->way;
+  call->turned = conn->last_way != way;
   call->flags = call->turned ? MF_HTTP_TURN : 0;
-  conn->last_way = call->way;
-  skip_gap(call);
-  captured = look_at(call, scratch);
+  call->faulted = false;
+  conn->last_way = way;
+  skip_gap(conn, sk, way, call->end_seq - (call->begins ? 0 : call->bytes), call->end_seq);
+  captured = look_at(conn, scratch, way);
   if (conn->state == MF_HTTP_UNSURE && conn->doubt >= MF_DOUBT_OFF) {
     conn->state = MF_HTTP_NO;
     send_end(conn, MF_HTTP_END_NOT_HTTP);
     return;
   }
   if (captured) {
-    flow->budget -= captured;
-    if (!send_capture(call, scratch, captured))
+    flow_of(conn, way)->budget -= captured;
+    if (!send_capture(conn, sk, scratch, way, captured))
       captured = 0;
   } else if (call->faulted ||
              (call->turned && call->payload.is_lost && conn->state == MF_HTTP_YES)) {
     count_unread();
   }
-  advance(call, scratch, captured);
+  advance(conn, sk, scratch, way, captured);
 }
 
-/* False: it is not followed. */
-static __always_inline bool find_or_add(struct mf_call *call)
+/* What the call before has sent, as far as that is known now. */
+static __always_inline void settle_sent(struct sock *sk, struct mf_http_conn *conn, bool returns)
 {
-  struct tcp_sock *tp = (struct tcp_sock *)call->sk;
-  struct mf_http_conn *conn = find_http(call->sk);
+  u32 seq = BPF_CORE_READ((struct tcp_sock *)sk, write_seq);
 
-  if (!conn || conn->ports != call->ports) {
-    if (conn) /* its end was missed, see end_unseen() in tcp_close.bpf.h */
-      send_end(conn, MF_HTTP_END_UNSEEN);
-    conn = add_http(call->sk, call->ports);
-    if (!conn) {
-      count_untracked(call);
-      return false;
-    }
-    conn->pre_existing = had_bytes_before(call);
-    conn->ways[MF_WAY_SENT].seq = BPF_CORE_READ(tp, write_seq);
-    conn->ways[MF_WAY_RECEIVED].seq = BPF_CORE_READ(tp, copied_seq);
-    flow_of(conn, call->way)->seq = call->end_seq - (call->begins ? 0 : call->bytes);
-  }
-  call->conn = conn;
-  return conn->state != MF_HTTP_NO;
+  skip_gap(conn, sk, MF_WAY_SENT, seq, seq);
+  if (returns)
+    conn->ways[MF_WAY_SENT].last_ns = bpf_ktime_get_ns();
+}
+
+/* The first bytes that we see of a socket. A function of its own, see mf_http_copy; the address is
+ * a number, for 5.10 lets pass no pointer. */
+__noinline int mf_http_begin(u64 address, u32 way)
+{
+  struct mf_http_scratch *scratch = scratch_of(way);
+  struct sock *sk = (struct sock *)address;
+  struct tcp_sock *tp = (struct tcp_sock *)sk;
+  struct mf_http_conn *conn = find_http(sk);
+  struct mf_call *call;
+
+  if (!scratch)
+    return 0;
+  call = &scratch->call;
+  if (conn) /* its end was missed, see end_unseen() in tcp_close.bpf.h */
+    send_end(conn, MF_HTTP_END_UNSEEN);
+  conn = add_http(sk, call->ports);
+  if (!conn)
+    return 0;
+  set_origin(conn, sk, call, way);
+  conn->ways[MF_WAY_SENT].seq = BPF_CORE_READ(tp, write_seq);
+  conn->ways[MF_WAY_RECEIVED].seq = BPF_CORE_READ(tp, copied_seq);
+  flow_of(conn, way)->seq = call->end_seq - (call->begins ? 0 : call->bytes);
+  return 0;
+}
+
+/* NULL: there is none, and no room for another one. */
+static __always_inline struct mf_http_conn *find_or_begin(struct sock *sk, u32 ports, u8 way)
+{
+  struct mf_http_conn *conn = find_http(sk);
+  u64 address = 0;
+
+  if (conn && conn->ports == ports)
+    return conn;
+  bpf_probe_read_kernel(&address, sizeof(address), &sk); /* see identify() */
+  mf_http_begin(address, way);
+  return find_http(sk);
 }
 
 #include "http_hooks.bpf.h"

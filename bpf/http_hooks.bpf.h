@@ -17,24 +17,35 @@ static __always_inline int on_length(u64 *ctx, u8 way)
   struct sock *sk = (struct sock *)ctx[0];
   int ret = (int)ctx[1];
   u32 flags = ctx[2];
-  struct mf_call call = {.sk = sk, .bytes = ret, .way = way};
+  struct mf_http_scratch *scratch;
+  struct mf_http_conn *conn;
   struct tcp_sock *tp;
+  struct mf_call *call;
 
   if (ret <= 0 || (way == MF_WAY_RECEIVED && (flags & (MSG_PEEK | MSG_OOB))))
     return 0;
   tp = bpf_skc_to_tcp_sock(sk);
-  if (!tp)
+  scratch = scratch_of(way);
+  if (!tp || !scratch)
     return 0;
-  call.ports = (u32)tp->inet_conn.icsk_inet.inet_sport << 16 |
-               tp->inet_conn.icsk_inet.sk.__sk_common.skc_dport;
-  call.end_seq = way == MF_WAY_SENT ? tp->write_seq : tp->copied_seq;
-  if (!find_or_add(&call))
+  call = &scratch->call;
+  call->bytes = ret;
+  call->begins = false;
+  call->ports = (u32)tp->inet_conn.icsk_inet.inet_sport << 16 |
+                tp->inet_conn.icsk_inet.sk.__sk_common.skc_dport;
+  call->end_seq = way == MF_WAY_SENT ? tp->write_seq : tp->copied_seq;
+  conn = find_or_begin(sk, call->ports, way);
+  if (conn && conn->state == MF_HTTP_NO)
     return 0;
-  find_call_payload(&call.payload, sk, way);
+  find_call_payload(&call->payload, sk, way);
+  if (!conn) {
+    count_untracked(call);
+    return 0;
+  }
   if (way == MF_WAY_RECEIVED && (flags & MSG_TRUNC)) /* the bytes were thrown away */
-    call.payload.readable = false;
-  call.cgroup_id = known_task_cgroup_id(bpf_get_current_task_btf());
-  on_moved(&call);
+    call->payload.readable = false;
+  call->cgroup_id = known_task_cgroup_id(bpf_get_current_task_btf());
+  on_moved(conn, sk, scratch, way);
   return 0;
 }
 
@@ -59,13 +70,14 @@ static __always_inline bool is_old_iter(void)
 
 /* What the iterator still has to copy. The kernel's own senders, pages (sendfile) and the like
  * are not readable. */
-static __always_inline u64 read_iter(struct mf_payload *payload, struct msghdr *msg)
+static __always_inline u32 read_iter(struct mf_payload *payload, struct msghdr *msg)
 {
   struct iov_iter *iter = &msg->msg_iter;
   u32 type = is_old_iter() ? BPF_CORE_READ((struct iov_iter___v5 *)iter, type) & ~1U
                            : BPF_CORE_READ(iter, iter_type);
   u64 skip = BPF_CORE_READ(iter, iov_offset);
 
+  __builtin_memset(payload, 0, sizeof(*payload));
   if (bpf_core_enum_value_exists(enum iter_type, ITER_UBUF) &&
       type == bpf_core_enum_value(enum iter_type, ITER_UBUF)) {
     payload->base = (u64)BPF_CORE_READ(iter, ubuf) + skip;
@@ -83,15 +95,28 @@ static __always_inline u64 read_iter(struct mf_payload *payload, struct msghdr *
   return BPF_CORE_READ(iter, count);
 }
 
-static __always_inline bool begin_call(struct mf_call *call)
+/* scratch->call has its payload, length and place. */
+static __always_inline int on_tcp_call(struct sock *sk, struct mf_http_scratch *scratch, u8 way)
 {
-  struct sock *sk = call->sk;
+  struct mf_call *call = &scratch->call;
+  struct mf_http_conn *conn;
 
   if (!is_tcp(sk))
-    return false;
+    return 0;
   call->ports = (u32)BPF_CORE_READ((struct inet_sock *)sk, inet_sport) << 16 |
                 BPF_CORE_READ(sk, __sk_common.skc_dport);
-  return find_or_add(call);
+  conn = find_or_begin(sk, call->ports, way);
+  if (!conn) {
+    count_untracked(call);
+    return 0;
+  }
+  if (conn->state == MF_HTTP_NO)
+    return 0;
+  if (way == MF_WAY_RECEIVED)
+    settle_sent(sk, conn, false);
+  call->cgroup_id = task_cgroup_id(current_task());
+  on_moved(conn, sk, scratch, way);
+  return 0;
 }
 
 /*
@@ -100,26 +125,14 @@ static __always_inline bool begin_call(struct mf_call *call)
  */
 static __always_inline int on_send_begins(struct sock *sk, struct msghdr *msg)
 {
-  struct mf_call call = {.sk = sk, .way = MF_WAY_SENT, .begins = true};
+  struct mf_http_scratch *scratch = scratch_of(MF_WAY_SENT);
 
-  call.bytes = read_iter(&call.payload, msg);
-  call.end_seq = BPF_CORE_READ((struct tcp_sock *)sk, write_seq);
-  if (!call.bytes || !begin_call(&call))
+  if (!scratch)
     return 0;
-  call.cgroup_id = task_cgroup_id(current_task());
-  on_moved(&call);
-  return 0;
-}
-
-/* What the call before has sent, as far as that is known now. */
-static __always_inline void settle_sent(struct sock *sk, struct mf_http_conn *conn, bool returns)
-{
-  struct mf_call call = {.sk = sk, .conn = conn, .way = MF_WAY_SENT, .begins = true};
-
-  call.end_seq = BPF_CORE_READ((struct tcp_sock *)sk, write_seq);
-  skip_gap(&call);
-  if (returns)
-    conn->ways[MF_WAY_SENT].last_ns = bpf_ktime_get_ns();
+  scratch->call.begins = true;
+  scratch->call.bytes = read_iter(&scratch->call.payload, msg);
+  scratch->call.end_seq = BPF_CORE_READ((struct tcp_sock *)sk, write_seq);
+  return scratch->call.bytes ? on_tcp_call(sk, scratch, MF_WAY_SENT) : 0;
 }
 
 SEC("fentry/tcp_sendmsg_locked")
@@ -174,15 +187,15 @@ static __always_inline int on_read_begins(struct sock *sk, struct msghdr *msg)
 static __always_inline int on_read(struct sock *sk, u32 bytes, u32 end_seq,
                                    const struct mf_payload *payload)
 {
-  struct mf_call call = {.sk = sk, .bytes = bytes, .end_seq = end_seq, .way = MF_WAY_RECEIVED};
+  struct mf_http_scratch *scratch = scratch_of(MF_WAY_RECEIVED);
 
-  call.payload = *payload;
-  if (!begin_call(&call))
+  if (!scratch)
     return 0;
-  settle_sent(sk, call.conn, false);
-  call.cgroup_id = task_cgroup_id(current_task());
-  on_moved(&call);
-  return 0;
+  scratch->call.begins = false;
+  scratch->call.bytes = bytes;
+  scratch->call.end_seq = end_seq;
+  scratch->call.payload = *payload;
+  return on_tcp_call(sk, scratch, MF_WAY_RECEIVED);
 }
 
 /* The FIN that a read came to counts in copied_seq. */

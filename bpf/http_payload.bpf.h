@@ -42,9 +42,28 @@ struct mf_payload {
   bool is_lost; /* it is there, but not to be found by this hook */
 };
 
-/* What a record is put together in. One for each way, so for each of the two programs that run
- * at a time: programs are preemptible from 7.0. */
+/* One call that moved bytes of a connection. */
+struct mf_call {
+  u64 now_ns;
+  u64 cgroup_id; /* of the current task */
+  u32 bytes;
+  u32 ports;
+  u32 end_seq;  /* TCP sequence number behind the bytes */
+  u16 flags;    /* for the record */
+  bool begins;  /* the hook is at the begin of the call: `bytes` are what it wants to move */
+  bool turned;  /* the way before was the other one */
+  bool faulted; /* the bytes could not be read, though they are there */
+  u8 pad[7];
+  struct mf_payload payload;
+};
+
+/*
+ * What a record is put together in, and what is known of the call: on the stack each of its
+ * values would be another path for the verifier to follow. One for each way, so for each of
+ * the two programs that run at a time: programs are preemptible from 7.0.
+ */
 struct mf_http_scratch {
+  struct mf_call call;
   struct mf_http_data record;
   /* Twice what is needed, so that a masked offset and a masked length stay within. */
   u8 data[31744];
@@ -92,6 +111,7 @@ static __always_inline void find_call_payload(struct mf_payload *payload, struct
   u64 argument = regs->SYSCALL_ARG2_FIELD;
   struct mf_msghdr header;
 
+  __builtin_memset(payload, 0, sizeof(*payload));
   if (IS_COMPAT_FIELD(task) || (task->io_uring && tcp_socket_of(regs->SYSCALL_ARG1_FIELD) != sk)) {
     payload->is_lost = true;
   } else if (nr == (sent ? NR_WRITE : NR_READ) || nr == (sent ? NR_SENDTO : NR_RECVFROM)) {
@@ -242,9 +262,10 @@ __noinline int mf_http_last(u32 way)
   return 0;
 }
 
-static __always_inline void begin_pieces(struct mf_http_scratch *scratch,
-                                         const struct mf_payload *payload, u32 wanted)
+static __always_inline void begin_pieces(struct mf_http_scratch *scratch, u32 wanted)
 {
+  const struct mf_payload *payload = &scratch->call.payload;
+
   scratch->iov = payload->iov;
   scratch->skip = payload->skip;
   scratch->pieces = payload->pieces;
@@ -254,27 +275,25 @@ static __always_inline void begin_pieces(struct mf_http_scratch *scratch,
 }
 
 /* Up to `wanted` bytes; how many could be read. */
-static __always_inline u32 copy_payload(struct mf_http_scratch *scratch,
-                                        const struct mf_payload *payload, u32 way, u32 wanted)
+static __always_inline u32 copy_payload(struct mf_http_scratch *scratch, u32 way, u32 wanted)
 {
-  begin_pieces(scratch, payload, wanted);
-  if (!payload->base)
+  begin_pieces(scratch, wanted);
+  if (!scratch->call.payload.base)
     return mf_http_copy(way);
-  copy_piece(scratch, payload->base, wanted);
+  copy_piece(scratch, scratch->call.payload.base, wanted);
   return scratch->used;
 }
 
 /* The last bytes of the call, for those who look for the end of a chunked body. */
-static __always_inline u32 read_tail(u64 *tail, struct mf_http_scratch *scratch,
-                                     const struct mf_payload *payload, u32 way, u32 bytes)
+static __always_inline u32 read_tail(u64 *tail, struct mf_http_scratch *scratch, u32 way, u32 bytes)
 {
-  u64 base = payload->base, size = bytes;
+  u64 base = scratch->call.payload.base, size = bytes;
   u64 number = 0;
 
-  if (!payload->readable)
+  if (!scratch->call.payload.readable)
     return 0;
   if (!base) {
-    begin_pieces(scratch, payload, bytes);
+    begin_pieces(scratch, bytes);
     if (!mf_http_last(way))
       return 0;
     base = scratch->last.base;

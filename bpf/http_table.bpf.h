@@ -55,7 +55,7 @@ struct mf_http_conn {
   u8 unread;   /* bytes have passed unread since the last record */
   u8 ended;    /* nothing more is sent of it */
   u8 fin_sent; /* by this side, and told */
-  u8 role;     /* MF_ROLE_*: who opened it, by the TCP stream */
+  u8 role;     /* MF_ROLE_*: who opened it */
   u8 pad[7];
   struct mf_http_flow ways[MF_WAYS];
 };
@@ -213,7 +213,6 @@ static __always_inline void take_tcp_identity(struct mf_http_conn *conn, struct 
     return;
   conn->birth_ns = known->base.tcp.birth_ns;
   conn->tag = known->base.tcp.tag;
-  conn->role = known->base.tcp.role;
 }
 
 static __always_inline bool is_followed(struct sock *sk, struct mf_tcp *ends)

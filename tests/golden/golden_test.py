@@ -24,7 +24,7 @@ SCENES = (
     ("hostile", PROCESSES, 46, "46 events, 0 lost"),
     ("tcp", TCP, 25, "24 events, 3 lost (table full 3), 1 damaged"),
     ("talk", TCP, 9, "9 events, 0 lost"),
-    ("http", HTTP, 41, "40 events, 2 lost (unread 2), 1 damaged"),
+    ("http", HTTP, 42, "41 events, 2 lost (unread 2), 1 damaged"),
     ("tcp_calls", (*TCP, "--data", "call"), 5, "5 events, 0 lost"),
 )
 READY = {
@@ -162,9 +162,9 @@ class Golden(unittest.TestCase):
                 result.stderr.decode().splitlines()[-1].removeprefix("masflow: "))
 
     def test_http_filters(self):
-        self.assertEqual(self.exchanges()[0], 40)
+        self.assertEqual(self.exchanges()[0], 41)
         self.assertEqual(self.exchanges("--status", "404,5xx"),
-                         (2, "2 events, 2 lost (unread 2), 38 filtered out, 1 damaged"))
+                         (2, "2 events, 2 lost (unread 2), 39 filtered out, 1 damaged"))
         self.assertEqual(self.exchanges("--status", "1xx", "--status", "201")[0], 2)
         self.assertEqual(self.exchanges("--host", "EXAMPLE.ORG", "--status", "201")[0], 1)
         self.assertEqual(self.exchanges("--host", "example.org:8080")[0], 1)

@@ -20,6 +20,8 @@ TEST(HttpConnection, OneExchange_OfTheClient_HasItAll) {
   ASSERT_EQ(got.size(), 1u);
   Connection connection = Talk().connection();
   connection.owner->cgroup_id = 17;
+  connection.role = TcpRole::kClient;  // the record does not say
+  connection.role_inferred = true;
   const HttpExchange expected = {.time = At(1001),
                                  .connection = connection,
                                  .role = HttpRole::kClient,

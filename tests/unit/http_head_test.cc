@@ -51,7 +51,7 @@ TEST(HttpHead, Request_HasItsParts) {
   EXPECT_EQ(p.head.content_length, 12u);
   EXPECT_EQ(p.head.coding, CodingHeader::kAbsent);
   EXPECT_FALSE(p.head.truncated);
-  EXPECT_EQ(p.head.size, 53u);
+  EXPECT_EQ(p.head.size, 54u);
 }
 
 TEST(HttpHead, RequestLine_AnyMethodAndForm) {
@@ -63,30 +63,20 @@ TEST(HttpHead, RequestLine_AnyMethodAndForm) {
   }
 }
 
+// A server may refuse such a one, by a response.
+TEST(HttpHead, Target_IsWhatTheClientSent) {
+  for (const std::string target : {" /", "/a b", "/\x1b[31m", "/\x7f", "/12345678\x01", "/\xff"}) {
+    EXPECT_EQ(Request("GET " + target + " HTTP/1.1\r\n\r\n").head.target, target);
+  }
+}
+
 TEST(HttpHead, RequestLine_OfSomethingElse_IsNone) {
   using namespace std::string_literals;
-  for (const std::string& line : {"PRI * HTTP/2.0"s,
-                                  "GET /"s,
-                                  "GET / HTTP/1.1 "s,
-                                  "GET  / HTTP/1.1"s,
-                                  "GET /a b HTTP/1.1"s,
-                                  " GET / HTTP/1.1"s,
-                                  "GET\t/ HTTP/1.1"s,
-                                  "GET /\0 HTTP/1.1"s,
-                                  "GET /\x7f HTTP/1.1"s,
-                                  "GET /12345678\x01 HTTP/1.1"s,
-                                  "GET / HTTP/1.x"s,
-                                  "GET / HTTP/1.10"s,
-                                  "GET / http/1.1"s,
-                                  "GET HTTP/1.1"s,
-                                  "GET  HTTP/1.1"s,
-                                  "G(T / HTTP/1.1"s,
-                                  "*1"s,
-                                  "PING"s,
-                                  "+OK"s,
-                                  "EHLO a"s,
-                                  "\x16\x03\x01\x02"s,
-                                  "MMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMM / HTTP/1.1"s}) {
+  for (const std::string& line :
+       {"PRI * HTTP/2.0"s, "GET /"s, "GET / HTTP/1.1 "s, " GET / HTTP/1.1"s, "GET\t/ HTTP/1.1"s,
+        "GET /\0 HTTP/1.1"s, "GET / HTTP/1.x"s, "GET / HTTP/1.10"s, "GET / http/1.1"s,
+        "GET HTTP/1.1"s, "GET  HTTP/1.1"s, "G(T / HTTP/1.1"s, "*1"s, "PING"s, "+OK"s, "EHLO a"s,
+        "\x16\x03\x01\x02"s, "MMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMM / HTTP/1.1"s}) {
     EXPECT_EQ(Request(line + "\r\n\r\n").status, HeadStatus::kNone) << line;
   }
 }

@@ -131,7 +131,7 @@ std::string Version1(std::uint64_t tcp_records) {
   std::memcpy(&header, bytes.data(), sizeof(header));
   header.format_version = 1;
   std::memcpy(bytes.data(), &header, sizeof(header));
-  bytes.resize(bytes.size() - sizeof(EndTotals));
+  bytes.resize(bytes.size() - (kStreamKinds - 1) * sizeof(EndTotals));
   const FrameHeader end = {.size = sizeof(FrameHeader) + sizeof(EndTotals), .type = 5};
   std::memcpy(bytes.data() + bytes.size() - end.size, &end, sizeof(end));
   return bytes;

@@ -72,6 +72,10 @@ void Exchange::Begin(KernelTime time, const ConnectionView& connection, HttpRole
   event.time = time;
   event.connection = connection;
   event.role = role;
+  if (!connection.role.has_value()) {  // it was open before; who asks has opened it
+    event.connection.role = role == HttpRole::kClient ? TcpRole::kClient : TcpRole::kServer;
+    event.connection.role_inferred = true;
+  }
   if (connection.owner.has_value()) {
     const std::string_view comm = connection.owner->comm.substr(0, comm_.size());
     comm.copy(comm_.data(), comm.size());

@@ -50,23 +50,10 @@ std::size_t TokenLength(std::string_view text) {
   return i;
 }
 
-// No byte up to the space, and not DEL. Eight at a time: targets are the longest part of a
-// request that has to be looked at byte by byte.
+// Whatever a client sent: a server that refuses it does so by a response. Only a NUL, which the
+// event's text cannot hold.
 bool IsTarget(std::string_view text) {
-  constexpr std::uint64_t kOnes = 0x0101010101010101;
-  constexpr std::uint64_t kTops = 0x8080808080808080;
-  const char* p = text.data();
-  std::size_t left = text.size();
-  for (; left >= sizeof(std::uint64_t); left -= sizeof(std::uint64_t), p += sizeof(std::uint64_t)) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, p, sizeof(word));
-    const std::uint64_t del = word ^ (kOnes * 0x7f);
-    if ((((word - kOnes * 0x21) & ~word) | ((del - kOnes) & ~del)) & kTops) {
-      return false;
-    }
-  }
-  return std::all_of(p, p + left,
-                     [](char c) { return static_cast<unsigned char>(c) > 0x20 && c != 0x7f; });
+  return !text.empty() && text.find('\0') == std::string_view::npos;
 }
 
 std::string_view WithoutCr(std::string_view line) {
@@ -123,15 +110,16 @@ bool ReadCutRequestLine(std::string_view bytes, MessageHead* head) {
   head->target = head->target.substr(0, head->target.find(' '));
   head->version_minor = 1;
   head->line_cut = true;
-  return !head->target.empty() && IsTarget(head->target);
+  return IsTarget(head->target);
 }
 
 // "5", or a list of equal ones.
 void NoteLength(std::string_view value, MessageHead* head) {
-  do {
-    const std::size_t comma = std::min(value.find(','), value.size());
+  for (bool more = true; more;) {
+    const std::size_t comma = value.find(',');
     const std::string_view item = Trim(value.substr(0, comma));
-    value.remove_prefix(std::min(comma + 1, value.size()));
+    more = comma != std::string_view::npos;
+    value.remove_prefix(more ? comma + 1 : value.size());
     std::uint64_t length = 0;
     const auto [end, error] = std::from_chars(item.data(), item.data() + item.size(), length);
     const bool is_number = error == std::errc() && end == item.data() + item.size();
@@ -143,7 +131,7 @@ void NoteLength(std::string_view value, MessageHead* head) {
       head->length = LengthHeader::kKnown;
       head->content_length = length;
     }
-  } while (!value.empty());
+  }
 }
 
 void NoteCoding(std::string_view value, MessageHead* head) {
@@ -158,9 +146,45 @@ void NoteCoding(std::string_view value, MessageHead* head) {
 void AppendValue(std::string_view value, std::string* out) {
   const std::size_t begin = out->size();
   out->append(value);
+  if (value.find('\n') == std::string_view::npos && value.find('\0') == std::string_view::npos) {
+    return;
+  }
   std::replace_if(
       out->begin() + static_cast<std::ptrdiff_t>(begin), out->end(),
       [](char c) { return c == '\r' || c == '\n' || c == '\0'; }, ' ');
+}
+
+constexpr std::string_view kHost = "host";
+constexpr std::string_view kContentLength = "content-length";
+constexpr std::string_view kTransferEncoding = "transfer-encoding";
+
+// Whether the line can be of one of these: a look at two bytes, which most lines fail.
+bool MayBeKnown(const char* line, const char* end) {
+  const auto has_name = [&](std::string_view name) {
+    return static_cast<std::size_t>(end - line) > name.size() && line[name.size()] == ':';
+  };
+  switch (*line | 0x20) {
+    case 'h':
+      return has_name(kHost);
+    case 'c':
+      return has_name(kContentLength);
+    case 't':
+      return has_name(kTransferEncoding);
+    default:
+      return false;
+  }
+}
+
+void NoteKnown(std::string_view name, std::string_view value, MessageHead* head) {
+  if (EqualsIgnoringCase(name, kHost)) {
+    if (!head->host.has_value()) {
+      head->host = value;
+    }
+  } else if (EqualsIgnoringCase(name, kContentLength)) {
+    NoteLength(value, head);
+  } else if (EqualsIgnoringCase(name, kTransferEncoding)) {
+    NoteCoding(value, head);
+  }
 }
 
 // `line`: the header with the lines that it is folded over.
@@ -172,16 +196,8 @@ void ReadHeader(std::string_view line, const HeaderChoice& choice, MessageHead* 
   }
   const std::string_view name = line.substr(0, colon);
   const std::string_view value = Trim(line.substr(colon + 1));
-  if (EqualsIgnoringCase(name, "host")) {
-    if (!head->host.has_value()) {
-      head->host = value;
-    }
-  } else if (EqualsIgnoringCase(name, "content-length")) {
-    NoteLength(value, head);
-  } else if (EqualsIgnoringCase(name, "transfer-encoding")) {
-    NoteCoding(value, head);
-  }
-  if (choice.Contains(name) && name.find('\0') == std::string_view::npos) {
+  NoteKnown(name, value, head);
+  if (choice.Contains(name)) {
     chosen->append(name).push_back('\0');
     AppendValue(value, chosen);
     chosen->push_back('\0');
@@ -247,7 +263,7 @@ HeadStatus ParseHead(HeadKind kind, std::string_view bytes, bool is_all, const H
       head->size = static_cast<std::size_t>(next - bytes.data());
       return HeadStatus::kWhole;
     }
-    if (choice.MayBegin(*line)) {
+    if (MayBeKnown(line, next) || choice.MayBegin(*line)) {
       while (next < end && IsFold(*next)) {
         const char* const fold = NextLine(next, end);
         if (fold == nullptr) {

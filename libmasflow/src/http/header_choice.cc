@@ -13,9 +13,6 @@ HeaderChoice::HeaderChoice(const std::vector<std::string>& names) {
       firsts_.set(static_cast<unsigned char>(lower & ~0x20));
     }
   };
-  for (const char first : {'c', 'h', 't'}) {
-    note(first);
-  }
   for (std::string name : names) {
     std::transform(name.begin(), name.end(), name.begin(), LowerCase);
     if (!name.empty()) {

@@ -34,8 +34,7 @@ class HeaderChoice {
   HeaderChoice() : HeaderChoice(std::vector<std::string>()) {}
   explicit HeaderChoice(const std::vector<std::string>& names);
 
-  // Whether a line that begins so can be of interest: to the host or to the parser, which needs
-  // Content-Length, Host and Transfer-Encoding.
+  // Whether a line that begins so can be one of them.
   bool MayBegin(char first) const { return firsts_[static_cast<unsigned char>(first)]; }
   bool Contains(std::string_view name) const;
 

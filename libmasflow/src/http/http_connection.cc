@@ -65,6 +65,16 @@ HttpConnection::HttpConnection(const ConnectionView& connection) {
 }
 
 void HttpConnection::SetOwner(const ConnectionView& connection) {
+  const auto in_head_of = [this](std::uint8_t way) {
+    return Expects(way).request && ways_[way].has_partial_head();
+  };
+  const bool in_head = in_head_of(MF_WAY_SENT) || in_head_of(MF_WAY_RECEIVED);
+  if (in_head && former_ == nullptr) {
+    former_ = std::make_unique<FormerOwner>(FormerOwner{connection_.owner, comm_});
+    if (former_->owner.has_value()) {
+      former_->owner->comm = {former_->comm.data(), former_->owner->comm.size()};
+    }
+  }
   connection_ = connection;
   if (connection_.owner.has_value()) {
     const std::string_view comm = connection.owner->comm.substr(0, comm_.size());
@@ -82,8 +92,8 @@ void HttpConnection::OnData(const HttpDataRecord& data, HttpContext* context) {
   if (ignored_) {
     return;
   }
+  NoteFirst(data);
   NoteTurn(data, context);
-  cgroup_id_ = data.cgroup_id;
   const std::uint64_t next = ways_[data.way].next();
   if (data.offset > next) {
     Take(data.way, {.offset = next, .unread = data.offset - next}, context);
@@ -101,6 +111,21 @@ void HttpConnection::OnData(const HttpDataRecord& data, HttpContext* context) {
         .turn = data.turn,
         .start = data.start},
        context);
+}
+
+void HttpConnection::NoteFirst(const HttpDataRecord& data) {
+  if (!started_ && data.offset > 0) {
+    for (WayParser& way : ways_) {
+      way.Lose();  // its records before this one were lost
+    }
+  }
+  cgroup_id_ = data.cgroup_id;
+  if (!ways_[data.way].has_partial_head()) {
+    head_cgroup_ids_[data.way] = data.cgroup_id;
+    if (Expects(data.way).request) {
+      former_.reset();
+    }
+  }
 }
 
 // A turn that follows nothing of the other way tells that records of that were lost.
@@ -180,11 +205,32 @@ void HttpConnection::OnLost(std::uint8_t way, HttpContext* context) {
 
 void HttpConnection::OnHead(std::uint8_t way, const WayChunk& chunk, HttpContext* context) {
   const bool is_request = context->reader.head.kind == HeadKind::kRequest;
-  request_way_ = is_request ? way : static_cast<std::uint8_t>(1 - way);
+  if (request_way_ == kUnknownWay) {
+    SetRequestWay(is_request ? way : static_cast<std::uint8_t>(1 - way), context);
+  }
+  if (ignored_) {
+    return;
+  }
   if (is_request) {
     OnRequest(chunk, context);
   } else {
     OnResponse(chunk.time, context);
+  }
+}
+
+// What there is of a head in the other way may not be one any more.
+void HttpConnection::SetRequestWay(std::uint8_t way, HttpContext* context) {
+  request_way_ = way;
+  for (std::uint8_t i = 0; i < MF_WAYS; ++i) {
+    if (!ways_[i].partial_head_is_none(Expects(i))) {
+      continue;
+    }
+    if (ways_[i].is_guess()) {
+      ways_[i].Lose();
+    } else {
+      Ignore(context);
+      return;
+    }
   }
 }
 
@@ -202,12 +248,7 @@ void HttpConnection::OnRequest(const WayChunk& chunk, HttpContext* context) {
   unsure_ = !is_pairable;
 
   const MessageHead& head = context->reader.head;
-  Exchange* const exchange = context->pool.Acquire();
-  exchange->Begin(request().head_time(), connection_,
-                  request_way_ == MF_WAY_SENT ? HttpRole::kClient : HttpRole::kServer);
-  if (exchange->event.connection.owner.has_value()) {
-    exchange->event.connection.owner->cgroup_id = cgroup_id_;
-  }
+  Exchange* const exchange = NewExchange(context);
   exchange->SetRequest(head, context->reader.chosen, context->query);
   const Framing framing = FramingOf(head, exchange->is_connect());
   request().BeginBody(framing, head.content_length, /*uncertain=*/false);
@@ -222,6 +263,25 @@ void HttpConnection::OnRequest(const WayChunk& chunk, HttpContext* context) {
   } else {
     Finish(exchange, HttpOutcome::kLost, context);
   }
+}
+
+// Of the process that moved the first byte.
+Exchange* HttpConnection::NewExchange(HttpContext* context) {
+  Exchange* const exchange = context->pool.Acquire();
+  const HttpRole role = request_way_ == MF_WAY_SENT ? HttpRole::kClient : HttpRole::kServer;
+  if (former_ == nullptr) {
+    exchange->Begin(request().head_time(), connection_, role);
+  } else {
+    ConnectionView connection = connection_;
+    connection.owner = former_->owner;
+    exchange->Begin(request().head_time(), connection, role);
+    former_.reset();
+  }
+  if (exchange->event.connection.owner.has_value()) {
+    exchange->event.connection.owner->cgroup_id = head_cgroup_ids_[request_way_];
+  }
+  head_cgroup_ids_[request_way_] = cgroup_id_;
+  return exchange;
 }
 
 void HttpConnection::Push(Exchange* exchange, HttpContext* context) {

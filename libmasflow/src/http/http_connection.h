@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 
 #include "http/exchange.h"
@@ -68,10 +69,13 @@ class HttpConnection {
   void Take(std::uint8_t way, WayChunk chunk, HttpContext* context);
   // False: the connection is ignored from here on.
   bool OnNotHead(std::uint8_t way, HttpContext* context);
+  void NoteFirst(const HttpDataRecord& data);
   void NoteTurn(const HttpDataRecord& data, HttpContext* context);
   void OnLost(std::uint8_t way, HttpContext* context);
   void OnHead(std::uint8_t way, const WayChunk& chunk, HttpContext* context);
+  void SetRequestWay(std::uint8_t way, HttpContext* context);
   void OnRequest(const WayChunk& chunk, HttpContext* context);
+  Exchange* NewExchange(HttpContext* context);
   void OnResponse(const std::optional<KernelTime>& now, HttpContext* context);
   void Pair(const std::optional<KernelTime>& now, HttpContext* context);
   void OnBodyEnd(std::uint8_t way, HttpContext* context);
@@ -84,12 +88,20 @@ class HttpConnection {
   void Ignore(HttpContext* context);
   void Drop(HttpContext* context);
 
+  // Who moved the first byte of an unfinished head, and was followed by another owner.
+  struct FormerOwner {
+    std::optional<ProcessView> owner{};
+    OwnerComm comm{};
+  };
+
   ConnectionView connection_;  // its text lies in comm_
   OwnerComm comm_{};
   std::array<WayParser, MF_WAYS> ways_;
-  ExchangeQueue waiting_;          // for the end of their responses
-  Exchange* sending_ = nullptr;    // whose request's body is in progress
-  std::uint64_t cgroup_id_ = 0;    // of the process at the last call
+  ExchangeQueue waiting_;        // for the end of their responses
+  Exchange* sending_ = nullptr;  // whose request's body is in progress
+  std::unique_ptr<FormerOwner> former_;
+  std::uint64_t cgroup_id_ = 0;                           // of the process at the last call
+  std::array<std::uint64_t, MF_WAYS> head_cgroup_ids_{};  // and at the first byte of a head
   std::uint32_t passed_over_ = 0;  // responses to come that are those of no one in waiting_
   std::uint8_t request_way_ = kUnknownWay;
   std::array<bool, MF_WAYS> moved_{};  // since the last record of the other way

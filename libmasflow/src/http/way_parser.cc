@@ -96,8 +96,12 @@ bool WayParser::EndsBefore(const WayChunk& chunk, Expected expected) const {
   if (!may_end || !chunk.fresh || !(chunk.start || chunk.turn)) {
     return false;
   }
-  return (expected.request && MayBeHead(HeadKind::kRequest, chunk.bytes)) ||
-         (expected.response && MayBeHead(HeadKind::kResponse, chunk.bytes));
+  return MayBe(expected, chunk.bytes);
+}
+
+bool WayParser::MayBe(Expected expected, std::string_view bytes) {
+  return (expected.request && MayBeHead(HeadKind::kRequest, bytes)) ||
+         (expected.response && MayBeHead(HeadKind::kResponse, bytes));
 }
 
 HeadStatus WayParser::Parse(std::string_view bytes, bool is_all, Expected expected,
@@ -153,20 +157,22 @@ WayParser::Step WayParser::InPartialHead(WayChunk* chunk, Expected expected, Hea
   const std::size_t taken = std::min(chunk->bytes.size(), kLongestHead - before);
   partial_->append(chunk->bytes.substr(0, taken));
   const bool is_cut = chunk->unread > 0 || partial_->size() >= kLongestHead;
+  HeadStatus status = HeadStatus::kPart;
   // Parsed again only if there is more to know: a whole first line, a whole head.
-  if (!is_cut && !HasEmptyLine(*partial_, before) &&
-      (partial_->find('\n') < before || partial_->find('\n', before) == std::string::npos)) {
+  if (is_cut || HasEmptyLine(*partial_, before) || partial_->find('\n') >= before) {
+    status =
+        MayBe(expected, *partial_) ? Parse(*partial_, is_cut, expected, reader) : HeadStatus::kNone;
+  }
+  if (status == HeadStatus::kPart) {
     UseAll(chunk);
     return Step::kMore;
   }
-  switch (Parse(*partial_, is_cut, expected, reader)) {
-    case HeadStatus::kNone:
+  if (status == HeadStatus::kNone) {
+    if (!guessed_) {
       return NotHead(chunk);
-    case HeadStatus::kPart:
-      UseAll(chunk);
-      return Step::kMore;
-    case HeadStatus::kWhole:
-      break;
+    }
+    Lose();  // a wrong guess; but this may be the begin of one
+    return Advance(chunk, expected, reader);
   }
   // A truncated one may end before these bytes.
   Use(chunk, std::max(reader->head.size, before) - before, 0);

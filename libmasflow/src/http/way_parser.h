@@ -79,6 +79,12 @@ class WayParser {
   std::uint64_t next() const { return next_; }
   std::uint64_t seen_end() const { return seen_end_; }
   bool awaits_head() const { return state_ == State::kHead && partial_ == nullptr; }
+  bool has_partial_head() const { return partial_ != nullptr; }
+  // What there is of an unfinished head can become none of these.
+  bool partial_head_is_none(Expected expected) const {
+    return partial_ != nullptr && !MayBe(expected, *partial_);
+  }
+  bool is_guess() const { return guessed_; }
   bool is_lost() const { return state_ == State::kLost; }
   bool in_unclear_body() const { return state_ == State::kUnclear; }
   bool in_body_until_close() const { return state_ == State::kUntilClose; }
@@ -111,6 +117,7 @@ class WayParser {
   Step InUnclear(WayChunk* chunk);
   Step NotHead(WayChunk* chunk);
   Step End(std::optional<KernelTime> time, bool exact);
+  static bool MayBe(Expected expected, std::string_view bytes);
   HeadStatus Parse(std::string_view bytes, bool is_all, Expected expected, HeadReader* reader);
   bool EndsBefore(const WayChunk& chunk, Expected expected) const;
   void Use(WayChunk* chunk, std::size_t bytes, std::uint64_t unread);

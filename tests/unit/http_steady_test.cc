@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What traffic costs in memory: nothing that was not there before.
+#include <atomic>
+#include <cstddef>
+#include <cstdlib>
+#include <new>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "http_testing.h"
+
+namespace {
+
+// All that this program allocates; only differences tell anything.
+std::atomic<std::size_t> allocations{0};
+
+}  // namespace
+
+// Not inlined, for GCC 12 warns of free() where it sees only one of the two.
+__attribute__((noinline)) void* operator new(std::size_t size) {
+  allocations.fetch_add(1, std::memory_order_relaxed);
+  void* const memory = std::malloc(size);
+  if (memory == nullptr) {
+    throw std::bad_alloc();
+  }
+  return memory;
+}
+__attribute__((noinline)) void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+__attribute__((noinline)) void operator delete(void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
+
+namespace masflow::internal {
+namespace {
+
+// A keep-alive connection with bodies, pipelining and chosen headers.
+std::vector<Bytes> SteadyTraffic() {
+  Talk talk;
+  for (int i = 0; i < 100; ++i) {
+    const std::string target =
+        "/a/longer/target/than/fits/in/a/short/string?i=" + std::to_string(i);
+    talk.Send(Post(target, "body") + Get(target));
+    talk.Receive(Ok("hello") + kChunkedOk + "3\r\nabc\r\n0\r\n\r\n");
+    talk.Pass(MF_WAY_SENT, 0).Progress();
+  }
+  return talk.records;
+}
+
+TEST(HttpSteady, KeepAlive_AllocatesNothing) {
+  Exchanger exchanger({.request_headers = {"host"}, .response_headers = {"content-length"}});
+  const std::vector<Bytes> records = SteadyTraffic();
+  HttpContext& context = exchanger.table.context();
+  HttpDecoder decoder;
+  std::size_t exchanges = 0;
+  std::size_t bytes = 0;
+  std::size_t before = 0;
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    if (i == 10) {
+      before = allocations.load();
+    }
+    exchanger.table.OnRecord(*decoder.Decode(records[i]));
+    while (!context.done.empty()) {
+      Exchange* const exchange = context.done.Pop();
+      bytes += exchange->view().target.size();
+      context.pool.Release(exchange);
+      exchanges += 1;
+    }
+  }
+  EXPECT_EQ(allocations.load() - before, 0u);
+  EXPECT_EQ(exchanges, 200u);
+  EXPECT_GT(bytes, 9000u);
+}
+
+// Else the test above could not fail.
+TEST(HttpSteady, TheCounterCounts) {
+  const std::size_t before = allocations.load();
+  EXPECT_NE(std::string(100, 'x'), "");
+  EXPECT_GT(allocations.load(), before);
+}
+
+// Parts of heads are all that a connection holds, and not for longer than they are parts.
+TEST(HttpSteady, WholeHead_FreesItsParts) {
+  Exchanger exchanger;
+  Talk talk;
+  talk.Send("GET / HTTP/1.1\r\nHost: a-name-of-some-length.example\r\n");
+  exchanger.Take(talk.records);
+  EXPECT_GT(exchanger.table.held_bytes(), 0u);
+  exchanger.Take({talk.Send("\r\n").records.back()});
+  EXPECT_EQ(exchanger.table.held_bytes(), 0u);
+  EXPECT_EQ(exchanger.table.context().pool.in_use(), 1u);
+}
+
+}  // namespace
+}  // namespace masflow::internal
