@@ -50,6 +50,8 @@ class CredentialMask {
   // call. Each record once and in order.
   RecordBytes Mask(RecordBytes record);
 
+  std::size_t connections() const { return connections_.size(); }
+
  private:
   struct Way {
     bool known = false;

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// HTTP by each system call that moves bytes, and cut in all ways.
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "http_live.h"
+#include "spawn.h"
+
+namespace masflow::kernel_test {
+namespace {
+
+using Send = std::function<ssize_t(int fd, std::string_view text)>;
+using Receive = std::function<ssize_t(int fd, char* buffer, std::size_t size)>;
+
+// So many pieces of nearly the same size.
+std::vector<iovec> Pieces(const char* bytes, std::size_t size, std::size_t count) {
+  std::vector<iovec> pieces;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t begin = size * i / count;
+    pieces.push_back({const_cast<char*>(bytes) + begin, size * (i + 1) / count - begin});
+  }
+  return pieces;
+}
+
+msghdr Message(std::vector<iovec>* pieces) {
+  msghdr message{};
+  message.msg_iov = pieces->data();
+  message.msg_iovlen = pieces->size();
+  return message;
+}
+
+struct Calls {
+  std::string name;
+  Send send;
+  Receive receive;
+};
+
+std::vector<Calls> AllCalls() {
+  std::vector<Calls> all = {
+      {"write/read", [](int fd, std::string_view t) { return write(fd, t.data(), t.size()); },
+       [](int fd, char* b, std::size_t n) { return read(fd, b, n); }},
+      {"send/recv",
+       [](int fd, std::string_view t) { return send(fd, t.data(), t.size(), MSG_NOSIGNAL); },
+       [](int fd, char* b, std::size_t n) { return recv(fd, b, n, 0); }},
+      {"sendto/recvfrom",
+       [](int fd, std::string_view t) { return sendto(fd, t.data(), t.size(), 0, nullptr, 0); },
+       [](int fd, char* b, std::size_t n) {
+         sockaddr_storage from{};
+         socklen_t size = sizeof(from);
+         return recvfrom(fd, b, n, 0, reinterpret_cast<sockaddr*>(&from), &size);
+       }},
+  };
+  for (const std::size_t count : {1, 2, 8, 64}) {
+    all.push_back({"writev/readv of " + std::to_string(count),
+                   [=](int fd, std::string_view t) {
+                     const auto pieces = Pieces(t.data(), t.size(), count);
+                     return writev(fd, pieces.data(), static_cast<int>(count));
+                   },
+                   [=](int fd, char* b, std::size_t n) {
+                     const auto pieces = Pieces(b, n, count);
+                     return readv(fd, pieces.data(), static_cast<int>(count));
+                   }});
+    all.push_back({"sendmsg/recvmsg of " + std::to_string(count),
+                   [=](int fd, std::string_view t) {
+                     auto pieces = Pieces(t.data(), t.size(), count);
+                     const msghdr message = Message(&pieces);
+                     return sendmsg(fd, &message, MSG_NOSIGNAL);
+                   },
+                   [=](int fd, char* b, std::size_t n) {
+                     auto pieces = Pieces(b, n, count);
+                     msghdr message = Message(&pieces);
+                     return recvmsg(fd, &message, 0);
+                   }});
+  }
+  return all;
+}
+
+class HttpCallsTest : public KernelTest {
+ protected:
+  void SetUp() override {
+    KernelTest::SetUp();
+    live_ = HttpLive::Open({.request_headers = {"host", "x-last"}});
+    ASSERT_NE(live_, nullptr);
+    listener_ = Listen();
+    pair_ = ConnectPair(listener_);
+  }
+
+  std::unique_ptr<HttpLive> live_;
+  Listener listener_;
+  Pair pair_;
+};
+
+// What has arrived, as one call gets it: into more room than there are bytes.
+void ReceiveAtOnce(const Calls& calls, int fd, std::string_view expected) {
+  AwaitReadable(fd, expected.size());
+  std::vector<char> buffer(expected.size() + 100);
+  const ssize_t n = calls.receive(fd, buffer.data(), buffer.size());
+  ASSERT_EQ(std::string(buffer.data(), static_cast<std::size_t>(std::max<ssize_t>(n, 0))),
+            expected);
+}
+
+TEST_F(HttpCallsTest, EachCallIsTheSame) {
+  const std::string body(300, 'b');
+  const std::string request =
+      "POST /a?b=c HTTP/1.1\r\nHost: example.com\r\nContent-Length: 300\r\n"
+      "X-Long: " +
+      std::string(500, 'l') + "\r\nX-Last: z\r\n\r\n" + body;
+  const std::string response = Ok(std::string(100, 'r'));
+  for (const Calls& calls : AllCalls()) {
+    SCOPED_TRACE(calls.name);
+    const Listener listener = Listen();
+    const Pair pair = ConnectPair(listener);
+    for (int i = 0; i < 2; ++i) {
+      ASSERT_EQ(calls.send(pair.client.get(), request), static_cast<ssize_t>(request.size()));
+      ASSERT_NO_FATAL_FAILURE(ReceiveAtOnce(calls, pair.server.get(), request));
+      ASSERT_EQ(calls.send(pair.server.get(), response), static_cast<ssize_t>(response.size()));
+      ASSERT_NO_FATAL_FAILURE(ReceiveAtOnce(calls, pair.client.get(), response));
+    }
+    const std::string brief = "POST /a?b=c 200 300+100 complete";
+    live_->ExpectBoth(listener.port, {brief, brief});
+    for (const HttpExchange* const e : live_->All({.local = {}, .remote = listener.port})) {
+      EXPECT_EQ(EndsOf(e->connection), EndsOf(pair.client.get()));
+      EXPECT_EQ(e->request_headers, std::string("Host\0example.com\0X-Last\0z\0", 26));
+      EXPECT_EQ(e->connection.owner->id.pid, static_cast<std::uint32_t>(getpid()));
+      EXPECT_EQ(e->host, "example.com");
+    }
+  }
+  EXPECT_TRUE(live_->Settle());
+  EXPECT_EQ(live_->stats().lost_total(), 0u);
+}
+
+// As those write that leave out an optional first part.
+TEST_F(HttpCallsTest, EmptyPiecesAreSkipped) {
+  std::string request = Get("/a");
+  std::string response = Ok("hello");
+  for (int i = 0; i < 2; ++i) {
+    const auto move = [](int from, int to, std::string* text) {
+      std::vector<iovec> out = {{text->data(), 0},
+                                {text->data(), 3},
+                                {text->data() + 3, 0},
+                                {text->data() + 3, text->size() - 3}};
+      ASSERT_EQ(writev(from, out.data(), 4), static_cast<ssize_t>(text->size()));
+      std::string heard(text->size(), ' ');
+      std::vector<iovec> in = {{heard.data(), 0},
+                               {heard.data(), 5},
+                               {heard.data() + 5, 0},
+                               {heard.data() + 5, heard.size() - 5}};
+      AwaitReadable(to, text->size());
+      ASSERT_EQ(readv(to, in.data(), 4), static_cast<ssize_t>(text->size()));
+      ASSERT_EQ(heard, *text);
+    };
+    move(pair_.client.get(), pair_.server.get(), &request);
+    move(pair_.server.get(), pair_.client.get(), &response);
+  }
+  live_->CatchUp();
+  EXPECT_EQ(live_->stats().lost_total(), 0u);
+  live_->ExpectBoth(listener_.port, {"GET /a 200 0+5 complete", "GET /a 200 0+5 complete"});
+}
+
+TEST_F(HttpCallsTest, PipelinedRequestsHaveTheirResponses) {
+  std::string requests;
+  std::string responses;
+  Lines briefs;
+  for (int i = 0; i < 8; ++i) {
+    const std::string target = "/" + std::to_string(i);
+    const std::string body(static_cast<std::size_t>(i), 'x');
+    requests += i % 2 == 0 ? Get(target) : Post(target, body);
+    responses += Ok(body + "y");
+    briefs.push_back((i % 2 == 0 ? "GET " : "POST ") + target + " 200 " +
+                     std::to_string(i % 2 == 0 ? 0 : i) + "+" + std::to_string(i + 1) +
+                     " complete");
+  }
+  ASSERT_TRUE(Ask(pair_, requests, responses));
+  live_->ExpectBoth(listener_.port, briefs);
+}
+
+TEST_F(HttpCallsTest, PipelinedRequestsWithResponsesOneByOne) {
+  ASSERT_TRUE(Say(pair_.client.get(), Get("/1") + Get("/2") + Get("/3")));
+  Hear(pair_.server.get(), 3 * Get("/1").size());
+  for (const char* const body : {"a", "bb", "ccc"}) {
+    ASSERT_TRUE(Say(pair_.server.get(), Ok(body)));
+    ASSERT_EQ(Hear(pair_.client.get(), Ok(body).size()), Ok(body));
+  }
+  live_->ExpectBoth(listener_.port, {"GET /1 200 0+1 complete", "GET /2 200 0+2 complete",
+                                     "GET /3 200 0+3 complete"});
+}
+
+TEST_F(HttpCallsTest, SingleBytes) {
+  const auto by_bytes = [](int from, int to, std::string_view text) {
+    for (const char c : text) {
+      ASSERT_TRUE(Say(from, {&c, 1}));
+      ASSERT_EQ(Hear(to, 1), std::string(1, c));
+    }
+  };
+  for (int i = 0; i < 2; ++i) {
+    by_bytes(pair_.client.get(), pair_.server.get(), Post("/a", "body"));
+    by_bytes(pair_.server.get(), pair_.client.get(), Ok("hello"));
+  }
+  live_->ExpectBoth(listener_.port, {"POST /a 200 4+5 complete", "POST /a 200 4+5 complete"});
+}
+
+TEST_F(HttpCallsTest, SplitInTwo) {
+  const std::string request = Post("/a", "bo\r\ndy");
+  const std::string response = Ok("hello");
+  Lines briefs;
+  for (std::size_t at = 1; at < std::max(request.size(), response.size()); ++at) {
+    for (const auto& [from, to, text] :
+         {std::tuple{pair_.client.get(), pair_.server.get(), std::string_view(request)},
+          std::tuple{pair_.server.get(), pair_.client.get(), std::string_view(response)}}) {
+      const std::size_t cut = std::min(at, text.size() - 1);
+      for (const std::string_view part : {text.substr(0, cut), text.substr(cut)}) {
+        ASSERT_TRUE(Say(from, part));
+        ASSERT_EQ(Hear(to, part.size()), part);
+      }
+    }
+    briefs.push_back("POST /a 200 6+5 complete");
+  }
+  live_->ExpectBoth(listener_.port, briefs);
+}
+
+// Written in one, read in many, and the reverse.
+TEST_F(HttpCallsTest, TheTwoEndsCutDifferently) {
+  const std::string request = Post("/a", std::string(3000, 'b'));
+  ASSERT_TRUE(Say(pair_.client.get(), request));
+  for (std::size_t i = 0; i < request.size(); i += 10) {
+    ASSERT_EQ(Hear(pair_.server.get(), std::min<std::size_t>(10, request.size() - i)),
+              request.substr(i, 10));
+  }
+  for (const char c : Ok("hello")) {
+    ASSERT_TRUE(Say(pair_.server.get(), {&c, 1}));
+  }
+  AwaitReadable(pair_.client.get(), Ok("hello").size());
+  ASSERT_EQ(Hear(pair_.client.get(), Ok("hello").size()), Ok("hello"));
+  live_->ExpectBoth(listener_.port, {"POST /a 200 3000+5 complete"});
+}
+
+TEST_F(HttpCallsTest, PeekDoesNotDouble) {
+  std::vector<char> buffer(4096);
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(Say(pair_.client.get(), Post("/a", "body")));
+    for (int peeks = 0; peeks < 3; ++peeks) {
+      AwaitReadable(pair_.server.get(), Post("/a", "body").size());
+      ASSERT_EQ(recv(pair_.server.get(), buffer.data(), buffer.size(), MSG_PEEK),
+                static_cast<ssize_t>(Post("/a", "body").size()));
+    }
+    ASSERT_EQ(Hear(pair_.server.get(), Post("/a", "body").size()), Post("/a", "body"));
+    ASSERT_TRUE(Say(pair_.server.get(), Ok("hello")));
+    ASSERT_EQ(recv(pair_.client.get(), buffer.data(), 10, MSG_PEEK), 10);
+    ASSERT_EQ(Hear(pair_.client.get(), Ok("hello").size()), Ok("hello"));
+  }
+  live_->ExpectBoth(listener_.port, {"POST /a 200 4+5 complete", "POST /a 200 4+5 complete"});
+}
+
+// Accepted here, read there.
+TEST_F(HttpCallsTest, TheOwnerIsTheProcessThatMovesTheBytes) {
+  Child child = Fork([&] {
+    Hear(pair_.server.get(), Get("/a").size());
+    return Say(pair_.server.get(), Ok("hello")) ? 0 : 1;
+  });
+  ASSERT_TRUE(Say(pair_.client.get(), Get("/a")));
+  ASSERT_EQ(Hear(pair_.client.get(), Ok("hello").size()), Ok("hello"));
+  ASSERT_EQ(child.Wait(), 0);
+  ASSERT_TRUE(Ask(pair_, Get("/b"), Ok("")));  // and here again
+  const auto self = static_cast<std::uint32_t>(getpid());
+  live_->ExpectBoth(listener_.port, {"GET /a 200 0+5 complete", "GET /b 200 0+0 complete"});
+  const auto servers = live_->All({.owner = {}, .local = listener_.port, .remote = {}});
+  ASSERT_EQ(servers.size(), 2u);
+  EXPECT_EQ(servers[0]->connection.owner->id.pid, child.pid());
+  EXPECT_EQ(servers[1]->connection.owner->id.pid, self);
+  EXPECT_EQ(servers[0]->connection.id, servers[1]->connection.id);
+  EXPECT_EQ(live_->AwaitClient(listener_.port)->connection.owner->id.pid, self);
+}
+
+}  // namespace
+}  // namespace masflow::kernel_test
