@@ -141,7 +141,7 @@ class Fuzz {
     while (!context.done.empty()) {
       Exchange* const exchange = context.done.Pop();
       const HttpExchangeView& e = exchange->view();
-      Require(!e.method.empty() && !e.target.empty(), "a request without a line");
+      Require(!e.method.empty(), "a request without a line");
       Require(e.status.has_value() || (e.outcome != HttpOutcome::kComplete && !e.last_byte),
               "complete, but without status");
       Require(Own(e) == Own(View(Own(e))), "a copy is another event");

@@ -156,6 +156,27 @@ TEST(HttpLoss, PreExisting_ResponseNotFound_IsNotTheNextOnes) {
   EXPECT_EQ(Briefs(talk), (Lines{"GET /1 - 0+0~ lost", "GET /2 200 0+2 complete"}));
 }
 
+TEST(HttpLoss, PreExisting_PipelinedResponseNotFound_PairsNoneWrong) {
+  Talk talk(5, /*pre_existing=*/true);
+  talk.Send(Get("/1")).Send(Get("/2")).Pass(MF_WAY_RECEIVED, 100).Progress().Receive(Ok("bb"));
+  talk.Send(Get("/3")).Receive(Ok("ccc"));
+  EXPECT_EQ(Briefs(talk),
+            (Lines{"GET /1 - 0+0~ lost", "GET /2 - 0+0~ lost", "GET /3 200 0+3 complete"}));
+}
+
+TEST(HttpLoss, TextWhereARequestMayBegin_IsNone) {
+  Talk talk;
+  talk.Send(Get("/1")).Receive(Ok("a")).Send(Get("/2")).Lost().Receive(Ok("b"));
+  talk.Say(MF_WAY_SENT, "two words and more", 10).Receive(Ok("c")).Send("two words").End();
+  EXPECT_EQ(Briefs(talk), (Lines{"GET /1 200 0+1 complete"}));
+}
+
+TEST(HttpLoss, EmptyLinesBeforeTheNextMessage_AreSkipped) {
+  Talk talk(5, /*pre_existing=*/true);
+  talk.Send("\r\n" + Get("/1")).Receive(Ok("a"));
+  EXPECT_EQ(Briefs(talk), (Lines{"GET /1 200 0+1 complete"}));
+}
+
 TEST(HttpLoss, OfTheConnectionsRecord_NothingTillTheNext) {
   Talk talk;
   talk.Send(Get("/1")).Receive(Ok("a")).Connect().Send(Get("/2")).Receive(Ok("bb"));

@@ -96,7 +96,10 @@ void HttpConnection::OnData(const HttpDataRecord& data, HttpContext* context) {
   NoteTurn(data, context);
   const std::uint64_t next = ways_[data.way].next();
   if (data.offset > next) {
+    // What passed before a turn is no response to the last request.
+    before_turn_ = data.turn && waiting_.size() <= 1;
     Take(data.way, {.offset = next, .unread = data.offset - next}, context);
+    before_turn_ = false;
   }
   // What repeats is dropped.
   const std::uint64_t again =
@@ -156,9 +159,13 @@ void HttpConnection::OnProgress(const HttpWayRecords& ways, HttpContext* context
 }
 
 void HttpConnection::Take(std::uint8_t way, WayChunk chunk, HttpContext* context) {
+  const bool moves = chunk.bytes.size() + chunk.unread > 0;
   while (!ignored_) {
     switch (ways_[way].Advance(&chunk, Expects(way), &context->reader)) {
       case WayParser::Step::kMore:
+        if (moves && !before_turn_ && ways_[way].is_lost()) {
+          OnPassedOver(way, context);
+        }
         return;
       case WayParser::Step::kHead:
         OnHead(way, chunk, context);
@@ -188,6 +195,13 @@ bool HttpConnection::OnNotHead(std::uint8_t way, HttpContext* context) {
   ways_[way].Lose();
   OnLost(way, context);
   return true;
+}
+
+// Bytes in which no message was found: they may be the response to what is waiting.
+void HttpConnection::OnPassedOver(std::uint8_t way, HttpContext* context) {
+  if (request_way_ != kUnknownWay && !is_request_way(way)) {
+    Flush(HttpOutcome::kLost, context);
+  }
 }
 
 // Heads passed unseen.

@@ -72,6 +72,7 @@ class HttpConnection {
   void NoteFirst(const HttpDataRecord& data);
   void NoteTurn(const HttpDataRecord& data, HttpContext* context);
   void OnLost(std::uint8_t way, HttpContext* context);
+  void OnPassedOver(std::uint8_t way, HttpContext* context);
   void OnHead(std::uint8_t way, const WayChunk& chunk, HttpContext* context);
   void SetRequestWay(std::uint8_t way, HttpContext* context);
   void OnRequest(const WayChunk& chunk, HttpContext* context);
@@ -106,6 +107,7 @@ class HttpConnection {
   std::uint8_t request_way_ = kUnknownWay;
   std::array<bool, MF_WAYS> moved_{};  // since the last record of the other way
   bool started_ = false;
+  bool before_turn_ = false;
   bool ignored_ = false;
   bool confirmed_ = false;   // a request was answered by HTTP/1.x
   bool responding_ = false;  // the response in progress is that of waiting_'s first

@@ -100,6 +100,9 @@ bool WayParser::EndsBefore(const WayChunk& chunk, Expected expected) const {
 }
 
 bool WayParser::MayBe(Expected expected, std::string_view bytes) {
+  while (!bytes.empty() && IsLineEnd(bytes.front())) {
+    bytes.remove_prefix(1);
+  }
   return (expected.request && MayBeHead(HeadKind::kRequest, bytes)) ||
          (expected.response && MayBeHead(HeadKind::kResponse, bytes));
 }
@@ -115,6 +118,9 @@ HeadStatus WayParser::Parse(std::string_view bytes, bool is_all, Expected expect
   if (status == HeadStatus::kNone && expected.request) {
     status = ParseHead(HeadKind::kRequest, bytes, is_all, reader->request_headers, &reader->head,
                        &reader->chosen);
+    if (guessed_ && reader->head.line_cut) {
+      status = HeadStatus::kNone;  // any two words look like that
+    }
   }
   return status;
 }
@@ -180,7 +186,9 @@ WayParser::Step WayParser::InPartialHead(WayChunk* chunk, Expected expected, Hea
 }
 
 bool WayParser::CutHead(Expected expected, HeadReader* reader) {
-  return partial_ != nullptr && Parse(*partial_, true, expected, reader) == HeadStatus::kWhole;
+  // Of a part of a request line nothing tells that it is one.
+  return partial_ != nullptr && Parse(*partial_, true, expected, reader) == HeadStatus::kWhole &&
+         !reader->head.line_cut;
 }
 
 WayParser::Step WayParser::NotHead(WayChunk* chunk) {
