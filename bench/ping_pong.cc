@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What TcpStream costs the machine that it watches: round trips of 64 bytes over one
-// loopback connection, with the stream open and without, in turns. Needs root.
+// What TcpStream costs the machine that it watches, or HttpStream where nothing is HTTP: round
+// trips of 64 bytes over one loopback connection, with the stream open and without, in turns.
+// Needs root.
 //
 // All of it runs on one CPU, the session's thread too: where the scheduler puts the two
 // ends makes a difference of two, and any new thread can change that.
 //
-//   masflow_ping_pong [pairs [round trips a turn]]
+//   masflow_ping_pong [pairs [round trips a turn [tcp|http]]]
 //
 // Prints the ratio of the rates of each pair, on over off: median and quartiles.
 #include <netinet/in.h>
@@ -98,22 +99,38 @@ double Rate(int fd, int round_trips) {
   return round_trips / std::chrono::duration<double>(Clock::now() - begin).count();
 }
 
-double RateWatched(int fd, int round_trips) {
-  absl::StatusOr<masflow::Session> session = masflow::Session::Create();
-  if (!session.ok()) {
-    Die(std::string_view(session.status().message().data(), session.status().message().size()));
-  }
-  absl::StatusOr<masflow::TcpStream> tcp = masflow::TcpStream::Open(*session);
-  if (!tcp.ok()) {
-    Die(std::string_view(tcp.status().message().data(), tcp.status().message().size()));
-  }
-  tcp->OnData([](const masflow::TcpDataView&) {});
-  if (!session->RunInThread().ok()) {
+[[noreturn]] void Die(const absl::Status& status) {
+  Die(std::string_view(status.message().data(), status.message().size()));
+}
+
+double RateWithThread(masflow::Session& session, int fd, int round_trips) {
+  if (!session.RunInThread().ok()) {
     Die("cannot start the thread of the session");
   }
   const double rate = Rate(fd, round_trips);
-  session->Stop();
+  session.Stop();
   return rate;
+}
+
+double RateWatched(int fd, int round_trips, bool by_http) {
+  absl::StatusOr<masflow::Session> session = masflow::Session::Create();
+  if (!session.ok()) {
+    Die(session.status());
+  }
+  if (by_http) {
+    absl::StatusOr<masflow::HttpStream> http = masflow::HttpStream::Open(*session);
+    if (!http.ok()) {
+      Die(http.status());
+    }
+    http->OnExchange([](const masflow::HttpExchangeView&) {});
+    return RateWithThread(*session, fd, round_trips);
+  }
+  absl::StatusOr<masflow::TcpStream> tcp = masflow::TcpStream::Open(*session);
+  if (!tcp.ok()) {
+    Die(tcp.status());
+  }
+  tcp->OnData([](const masflow::TcpDataView&) {});
+  return RateWithThread(*session, fd, round_trips);
 }
 
 void StayOnOneCpu() {
@@ -142,6 +159,10 @@ int Argument(int argc, char** argv, int index, int otherwise) {
 int main(int argc, char** argv) {
   const int pairs = Argument(argc, argv, 1, 50);
   const int round_trips = Argument(argc, argv, 2, 8'000);
+  const std::string_view stream = argc > 3 ? argv[3] : "tcp";
+  if (stream != "tcp" && stream != "http") {
+    Die("the stream is tcp or http");
+  }
   StayOnOneCpu();
   pid_t child = -1;
   const int fd = ConnectToEcho(&child);
@@ -149,7 +170,7 @@ int main(int argc, char** argv) {
   for (int i = 0; i < pairs; ++i) {
     // Now the one first, now the other: the machine's pace drifts.
     double off = i % 2 == 0 ? Rate(fd, round_trips) : 0;
-    const double on = RateWatched(fd, round_trips);
+    const double on = RateWatched(fd, round_trips, stream == "http");
     off = i % 2 == 0 ? off : Rate(fd, round_trips);
     ratios.push_back(on / off);
   }
@@ -159,7 +180,8 @@ int main(int argc, char** argv) {
   const auto at = [&](double part) {
     return ratios[static_cast<std::size_t>(part * static_cast<double>(ratios.size() - 1))];
   };
-  std::cout << "requests/s with TcpStream over without, " << pairs << " pairs of " << round_trips
-            << " round trips: median " << at(0.5) << ", quartiles " << at(0.25) << " to "
-            << at(0.75) << ", extremes " << ratios.front() << " to " << ratios.back() << '\n';
+  std::cout << "requests/s with the " << stream << " stream over without, " << pairs << " pairs of "
+            << round_trips << " round trips: median " << at(0.5) << ", quartiles " << at(0.25)
+            << " to " << at(0.75) << ", extremes " << ratios.front() << " to " << ratios.back()
+            << '\n';
 }
