@@ -91,7 +91,7 @@ class HttpCallsTest : public KernelTest {
     live_ = HttpLive::Open({.request_headers = {"host", "x-last"}});
     ASSERT_NE(live_, nullptr);
     listener_ = Listen();
-    pair_ = ConnectPair(listener_);
+    pair_ = ConnectEager(listener_);
   }
 
   std::unique_ptr<HttpLive> live_;
@@ -258,6 +258,39 @@ TEST_F(HttpCallsTest, PeekDoesNotDouble) {
     ASSERT_EQ(Hear(pair_.client.get(), Ok("hello").size()), Ok("hello"));
   }
   live_->ExpectBoth(listener_.port, {"POST /a 200 4+5 complete", "POST /a 200 4+5 complete"});
+}
+
+TEST_F(HttpCallsTest, OverIpv6) {
+  const Listener listener = Listen("::1");
+  const Pair pair = ConnectEager(listener, "::1");
+  ASSERT_TRUE(Ask(pair, Get("/a"), Ok("hello")));
+  live_->ExpectBoth(listener.port, {"GET /a 200 0+5 complete"});
+  EXPECT_EQ(EndsOf(live_->AwaitClient(listener.port)->connection), EndsOf(pair.client.get()));
+  EXPECT_EQ(EndsOf(live_->AwaitServer(listener.port)->connection), EndsOf(pair.server.get()));
+}
+
+// Where a mechanism cannot read what such a call moves, it says so, and goes on with the next.
+TEST_F(HttpCallsTest, ManyMessagesByOneCall_AreReadOrCounted) {
+  ASSERT_TRUE(Ask(pair_, Get("/before"), Ok("")));
+  std::string text = Get("/a");
+  std::vector<iovec> piece = {{text.data(), text.size()}};
+  mmsghdr message{.msg_hdr = Message(&piece), .msg_len = 0};
+  ASSERT_EQ(sendmmsg(pair_.client.get(), &message, 1, 0), 1);
+  ASSERT_EQ(Hear(pair_.server.get(), text.size()), text);
+  ASSERT_TRUE(Say(pair_.server.get(), Ok("hello")));
+  ASSERT_EQ(Hear(pair_.client.get(), Ok("hello").size()), Ok("hello"));
+  ASSERT_TRUE(Ask(pair_, Get("/b"), Ok("")));
+  live_->ExpectServer(listener_.port, {"GET /before 200 0+0 complete", "GET /a 200 0+5 complete",
+                                       "GET /b 200 0+0 complete"});
+  Lines client;
+  for (const HttpExchange* const e : live_->All({.local = {}, .remote = listener_.port})) {
+    client.push_back(Brief(*e));
+  }
+  ASSERT_FALSE(client.empty());
+  EXPECT_EQ(client.back(), "GET /b 200 0+0 complete");
+  const bool read = std::count(client.begin(), client.end(), "GET /a 200 0+5 complete") == 1;
+  const auto unread = live_->stats().lost[static_cast<std::size_t>(LossReason::kUnread)];
+  EXPECT_EQ(read, unread == 0) << unread;
 }
 
 // Accepted here, read there.

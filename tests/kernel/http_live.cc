@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http_live.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -119,6 +122,15 @@ std::string Post(std::string_view target, std::string_view body) {
 std::string Ok(std::string_view body) {
   return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
          std::string(body);
+}
+
+Pair ConnectEager(const Listener& listener, const std::string& address) {
+  Pair pair = ConnectPair(listener, address);
+  const int on = 1;
+  for (const UniqueFd* const end : {&pair.client, &pair.server}) {
+    setsockopt(end->get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+  }
+  return pair;
 }
 
 bool Say(int fd, std::string_view text) {

@@ -77,6 +77,9 @@ std::string Post(std::string_view target, std::string_view body);
 std::string Ok(std::string_view body);
 inline constexpr char kChunkedOk[] = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
 
+// Sockets that send at once what they are given, so that nothing waits for an acknowledgement.
+Pair ConnectEager(const Listener& listener, const std::string& address = kLocalhost);
+
 // By one write; false if that moved less.
 bool Say(int fd, std::string_view text);
 // Reads so many bytes, or to the end.

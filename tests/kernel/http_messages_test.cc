@@ -2,6 +2,7 @@
 //
 // What messages can be like, between two real ends.
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -82,6 +83,25 @@ TEST_F(HttpMessagesTest, UntilClose) {
   EXPECT_EQ(Hear(pair_.client.get()), "");
   pair_.client.Reset();
   live_->ExpectBoth(listener_.port, {"GET /a 200 0+20005 complete"});
+}
+
+// As clients with a buffer do: the FIN has arrived, so the kernel counts it as read.
+TEST_F(HttpMessagesTest, TheResponseAndTheEndInOneRead) {
+  std::size_t count = 0;
+  for (const std::string& response :
+       {std::string("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello"), Ok("hello"),
+        std::string(kChunkedOk) + "5\r\nhello\r\n0\r\n\r\n"}) {
+    pair_ = ConnectPair(listener_);
+    FromClient(Get("/a"));
+    ASSERT_TRUE(Say(pair_.server.get(), response));
+    pair_.server.Reset();
+    pollfd ended{.fd = pair_.client.get(), .events = POLLRDHUP, .revents = 0};
+    ASSERT_EQ(poll(&ended, 1, -1), 1);
+    ASSERT_EQ(Hear(pair_.client.get()), response);
+    pair_.client.Reset();
+    ++count;
+    live_->ExpectBoth(listener_.port, Lines(count, "GET /a 200 0+5 complete"));
+  }
 }
 
 TEST_F(HttpMessagesTest, AfterConnectItIsATunnel) {

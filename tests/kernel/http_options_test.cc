@@ -269,7 +269,7 @@ TEST_F(HttpOptionsTest, ARecordingHoldsTheExchangesButNoSecrets) {
                                      {.record_to = dir / "trace.mfr"});
     ASSERT_NE(live, nullptr);
     const Listener listener = Listen();
-    const Pair pair = ConnectPair(listener);
+    const Pair pair = ConnectEager(listener);
     for (std::size_t cut = 1; cut < request.size(); ++cut) {
       for (const std::string_view part :
            {std::string_view(request).substr(0, cut), std::string_view(request).substr(cut)}) {
