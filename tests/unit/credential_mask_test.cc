@@ -207,7 +207,8 @@ TEST(CredentialMask, Tails_KeepOnlyWhatEndsAChunkedBody) {
 }
 
 TEST(CredentialMask, RecordsThatMakeNoSense_AreSafe) {
-  for (const Bytes& record : Talk().Send(kSecretHead).Progress().End().records) {
+  const std::vector<Bytes> records = Talk().Send(kSecretHead).Progress().End().records;
+  for (const Bytes& record : records) {
     for (std::size_t size = 0; size <= record.size(); ++size) {
       CredentialMask mask;
       const Bytes exact(record.begin(), record.begin() + static_cast<std::ptrdiff_t>(size));
