@@ -60,12 +60,11 @@ static __always_inline void set_origin(struct mf_http_conn *conn, struct sock *s
 }
 
 /* The table is full: what looks like a request would have been an exchange. */
-static __always_inline void count_untracked(const struct mf_call *call)
+static __always_inline void count_untracked(struct mf_http_scratch *scratch, u8 way)
 {
   u64 prefix;
 
-  if (call->bytes < MF_HEAD_PREFIX || !call->payload.readable ||
-      read_prefix(&prefix, &call->payload, call->bytes) != MF_HEAD_PREFIX ||
+  if (!scratch->call.payload.readable || read_prefix(&prefix, scratch, way) != MF_HEAD_PREFIX ||
       !begins_known_request(prefix))
     return;
   __sync_fetch_and_add(&http_state.produced, 1);
@@ -149,16 +148,17 @@ static __always_inline void judge_message(struct mf_http_conn *conn, struct mf_c
 }
 
 /* In the middle of a message: a response that follows another one, or a request? */
-static __always_inline void judge_middle(struct mf_http_conn *conn, struct mf_call *call, u8 way)
+static __always_inline void judge_middle(struct mf_http_conn *conn, struct mf_http_scratch *scratch,
+                                         u8 way)
 {
   u64 prefix;
 
-  if (conn->state != MF_HTTP_YES || call->bytes < MF_HEAD_PREFIX ||
-      read_prefix(&prefix, &call->payload, call->bytes) != MF_HEAD_PREFIX ||
+  if (conn->state != MF_HTTP_YES || scratch->call.bytes < MF_HEAD_PREFIX ||
+      read_prefix(&prefix, scratch, way) != MF_HEAD_PREFIX ||
       (!begins_known_request(prefix) && !begins_response(prefix, MF_HEAD_PREFIX)))
     return;
   flow_of(conn, way)->budget = capture_of(conn, way);
-  call->flags |= MF_HTTP_START;
+  scratch->call.flags |= MF_HTTP_START;
 }
 
 /* Up to `wanted` bytes of the call into the record. */
@@ -206,9 +206,9 @@ static __always_inline u32 look_at(struct mf_http_conn *conn, struct mf_http_scr
     return copied;
   }
   if (flow->prefix_len >= MF_HEAD_PREFIX) {
-    judge_middle(conn, call, way);
+    judge_middle(conn, scratch, way);
   } else {
-    size = read_prefix(&prefix, &call->payload, call->bytes);
+    size = read_prefix(&prefix, scratch, way);
     call->faulted = !size;
     if (!size) {
       flow->prefix_len = MF_HEAD_PREFIX;

@@ -6,6 +6,14 @@
 #ifndef MASFLOW_HTTP_HOOKS_BPF_H
 #define MASFLOW_HTTP_HOOKS_BPF_H
 
+/* Up to where bytes were read: the FIN that a read came to counts in copied_seq. */
+static __always_inline u32 without_fin(u32 copied_seq, u32 rcv_nxt, unsigned long sk_flags)
+{
+  u64 done = 1ULL << bpf_core_enum_value(enum sock_flags, SOCK_DONE);
+
+  return copied_seq == rcv_nxt && (sk_flags & done) ? copied_seq - 1 : copied_seq;
+}
+
 /* ---- by the length of each call, since 6.3 ---- */
 
 /*
@@ -33,13 +41,15 @@ static __always_inline int on_length(u64 *ctx, u8 way)
   call->begins = false;
   call->ports = (u32)tp->inet_conn.icsk_inet.inet_sport << 16 |
                 tp->inet_conn.icsk_inet.sk.__sk_common.skc_dport;
-  call->end_seq = way == MF_WAY_SENT ? tp->write_seq : tp->copied_seq;
+  call->end_seq = way == MF_WAY_SENT
+                      ? tp->write_seq
+                      : without_fin(tp->copied_seq, tp->rcv_nxt, sk->__sk_common.skc_flags);
   conn = find_or_begin(sk, call->ports, way);
   if (conn && conn->state == MF_HTTP_NO)
     return 0;
   find_call_payload(&call->payload, sk, way);
   if (!conn) {
-    count_untracked(call);
+    count_untracked(scratch, way);
     return 0;
   }
   if (way == MF_WAY_RECEIVED && (flags & MSG_TRUNC)) /* the bytes were thrown away */
@@ -107,7 +117,7 @@ static __always_inline int on_tcp_call(struct sock *sk, struct mf_http_scratch *
                 BPF_CORE_READ(sk, __sk_common.skc_dport);
   conn = find_or_begin(sk, call->ports, way);
   if (!conn) {
-    count_untracked(call);
+    count_untracked(scratch, way);
     return 0;
   }
   if (conn->state == MF_HTTP_NO)
@@ -198,16 +208,12 @@ static __always_inline int on_read(struct sock *sk, u32 bytes, u32 end_seq,
   return on_tcp_call(sk, scratch, MF_WAY_RECEIVED);
 }
 
-/* The FIN that a read came to counts in copied_seq. */
 static __always_inline u32 read_so_far(struct sock *sk)
 {
   struct tcp_sock *tp = (struct tcp_sock *)sk;
-  u64 done = 1ULL << bpf_core_enum_value(enum sock_flags, SOCK_DONE);
-  u32 copied = BPF_CORE_READ(tp, copied_seq);
 
-  return copied == BPF_CORE_READ(tp, rcv_nxt) && (BPF_CORE_READ(sk, __sk_common.skc_flags) & done)
-             ? copied - 1
-             : copied;
+  return without_fin(BPF_CORE_READ(tp, copied_seq), BPF_CORE_READ(tp, rcv_nxt),
+                     BPF_CORE_READ(sk, __sk_common.skc_flags));
 }
 
 static __always_inline int on_read_returns(struct sock *sk, int flags, int ret)

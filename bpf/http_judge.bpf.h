@@ -5,6 +5,7 @@
 
 #include "masflow_bpf/vmlinux.h"
 
+#include "http_payload.bpf.h"
 #include "http_table.bpf.h"
 
 enum mf_verdict {
@@ -22,11 +23,6 @@ enum mf_verdict {
 #define TEXT4(a, b, c, d) ((u32)(a) | (u32)(b) << 8 | (u32)(c) << 16 | (u32)(d) << 24)
 #define EACH_BYTE 0x0101010101010101ULL
 #define HIGH_BITS (EACH_BYTE * 0x80)
-
-static __always_inline u64 first_bytes(u32 count)
-{
-  return count >= 8 ? ~0ULL : (1ULL << count * 8) - 1;
-}
 
 static __always_inline bool begins_response(u64 prefix, u32 size)
 {

@@ -16,6 +16,7 @@
 #include "syscall.bpf.h"
 #include "task.bpf.h"
 
+#define MF_HEAD_PREFIX 8 /* so many bytes tell what begins */
 #define MF_PIECES_MAX 64
 #define MF_PIECES_AT_ONCE 4 /* read from user space */
 
@@ -140,26 +141,10 @@ static __always_inline long read_pieces(struct mf_iovec *pieces, u64 size, u64 i
                    : bpf_probe_read_user(pieces, size, (void *)iov);
 }
 
-/* The bytes that a message begins with, as far as they lie in its first piece; how many. */
-static __always_inline u32 read_prefix(u64 *prefix, const struct mf_payload *payload, u32 bytes)
+/* A mask of so many bytes of a number, the first ones in memory. */
+static __always_inline u64 first_bytes(u32 count)
 {
-  struct mf_iovec first = {.base = payload->base, .size = bytes};
-  u64 size;
-
-  *prefix = 0;
-  if (!payload->base) {
-    if (read_pieces(&first, sizeof(first), payload->iov, payload->iov_in_kernel))
-      return 0;
-    if (first.size <= payload->skip)
-      return 0;
-    first.base += payload->skip;
-    first.size -= payload->skip;
-  }
-  size = first.size < bytes ? first.size : bytes;
-  if (size >= MF_HEAD_PREFIX)
-    return bpf_probe_read_user(prefix, MF_HEAD_PREFIX, (void *)first.base) ? 0 : MF_HEAD_PREFIX;
-  size &= MF_HEAD_PREFIX - 1;
-  return bpf_probe_read_user(prefix, size, (void *)first.base) ? 0 : size;
+  return count >= 8 ? ~0ULL : (1ULL << count * 8) - 1;
 }
 
 /* The same bounds for the verifier, right where they count: 5.10 and 6.1 forget those of a
@@ -282,6 +267,27 @@ static __always_inline u32 copy_payload(struct mf_http_scratch *scratch, u32 way
     return mf_http_copy(way);
   copy_piece(scratch, scratch->call.payload.base, wanted);
   return scratch->used;
+}
+
+/* The bytes that the call begins with, at most eight; how many could be read. */
+static __always_inline u32 read_prefix(u64 *prefix, struct mf_http_scratch *scratch, u32 way)
+{
+  u64 size = scratch->call.bytes;
+
+  *prefix = 0;
+  if (size > MF_HEAD_PREFIX)
+    size = MF_HEAD_PREFIX;
+  if (!scratch->call.payload.base) {
+    size = copy_payload(scratch, way, size);
+    if (size)
+      __builtin_memcpy(prefix, scratch->data, sizeof(*prefix));
+    *prefix &= first_bytes(size);
+    return size;
+  }
+  BOUND_TO_MASK(size, 15);
+  if (size > MF_HEAD_PREFIX)
+    return 0;
+  return bpf_probe_read_user(prefix, size, (void *)scratch->call.payload.base) ? 0 : size;
 }
 
 /* The last bytes of the call, for those who look for the end of a chunked body. */

@@ -25,7 +25,6 @@ enum mf_http_state {
   MF_HTTP_NO, /* or not to be followed: all further bytes cost one lookup */
 };
 
-#define MF_HEAD_PREFIX 8 /* so many bytes tell what begins */
 #define MF_WAY_NONE 2
 
 struct mf_http_flow {
