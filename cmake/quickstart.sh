@@ -10,7 +10,7 @@ usage: sudo cmake/quickstart.sh run [masflow arguments...]
        sudo cmake/quickstart.sh test [ctest arguments...]
 
 Both install what is missing (apt-get) and build into build/release.
-run   shows this machine's processes and TCP connections for 10 seconds (--duration
+run   shows this machine's processes, TCP connections and HTTP for 10 seconds (--duration
       changes that), and starts three small commands of its own so that there is
       something to see.
 test  runs all tests, also those on the running kernel.

@@ -115,8 +115,9 @@ TEST(HttpRecordFilter, Trees_FollowTheRecordsOfProcesses) {
 }
 
 TEST(HttpRecordFilter, Cgroups_AreRefused) {
-  EXPECT_EQ(MakeRecordFilter(HttpOptions{.filter = {.process = {.cgroups = {"/x"}}}}).status().code(),
-            absl::StatusCode::kUnimplemented);
+  EXPECT_EQ(
+      MakeRecordFilter(HttpOptions{.filter = {.process = {.cgroups = {"/x"}}}}).status().code(),
+      absl::StatusCode::kUnimplemented);
 }
 
 TEST(HttpRecordFilter, UnknownAndShortRecords_AreForTheDecoder) {

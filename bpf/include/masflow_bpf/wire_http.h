@@ -83,8 +83,8 @@ MF_SIZE(mf_http_progress, 104);
 
 /* mf_http_end.reason */
 #define MF_HTTP_END_SENT 0     /* this side will send no more (its FIN): it may still receive */
-#define MF_HTTP_END_CLOSED 1   /* in order, or by the application in the middle */
-#define MF_HTTP_END_RESET 2    /* by a RST of either side, or another error: see `error` */
+#define MF_HTTP_END_CLOSED 1   /* in order, or by the application of this side, however */
+#define MF_HTTP_END_RESET 2    /* by a RST of the other side, or another error: see `error` */
 #define MF_HTTP_END_UNSEEN 3   /* it had ended when the socket was looked at */
 #define MF_HTTP_END_NOT_HTTP 4 /* the kernel side has decided that it is no HTTP */
 

@@ -58,9 +58,11 @@ struct BasicHttpExchange {
   BasicConnection<Text> connection{};
   HttpRole role{};
   Text method{};
-  Text target{};                  // as sent, but see HttpOptions::query
-  std::optional<Text> host{};     // Host, or of an absolute target its authority
-  std::uint8_t version_minor{};   // HTTP/1.<this>, of the request
+  // As sent, but for HttpOptions::query and a "user:password@" in an absolute one, which is left
+  // out.
+  Text target{};
+  std::optional<Text> host{};             // Host, or of an absolute target its authority
+  std::uint8_t version_minor{};           // HTTP/1.<this>, of the request
   std::optional<std::uint16_t> status{};  // absent: no (whole) status line was seen
   HttpBody request_body{};
   HttpBody response_body{};
