@@ -201,14 +201,16 @@ static __always_inline bool announce(struct mf_http_conn *conn, struct sock *sk)
 }
 
 /* So that the two streams call a connection by the same name. */
-static __always_inline void take_tcp_identity(struct mf_http_conn *conn, struct sock *sk)
+static __always_inline void take_tcp_identity(struct mf_http_conn *conn, struct sock *sk,
+                                              const struct mf_tcp *ends)
 {
   struct mf_conn *known;
 
   if (!tcp_followed)
     return;
   known = find_connection(sk);
-  if (!known)
+  if (!known || known->base.tcp.local_port != ends->local_port ||
+      known->base.tcp.remote_port != ends->remote_port) /* none, or one whose end was missed */
     return;
   conn->birth_ns = known->base.tcp.birth_ns;
   conn->tag = known->base.tcp.tag;
@@ -249,7 +251,7 @@ static __always_inline struct mf_http_conn *add_http(struct sock *sk, u32 ports)
   if (!is_followed(sk, &ends))
     conn->state = MF_HTTP_NO;
   else
-    take_tcp_identity(conn, sk);
+    take_tcp_identity(conn, sk, &ends);
   return conn;
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What traffic costs in memory: nothing that was not there before.
+#include <malloc.h>
+
 #include <atomic>
 #include <cstddef>
 #include <cstdlib>
@@ -16,6 +18,12 @@ namespace {
 
 // All that this program allocates; only differences tell anything.
 std::atomic<std::size_t> allocations{0};
+std::atomic<std::size_t> live_bytes{0};
+
+void Free(void* memory) {
+  live_bytes.fetch_sub(malloc_usable_size(memory), std::memory_order_relaxed);
+  std::free(memory);
+}
 
 }  // namespace
 
@@ -26,13 +34,14 @@ __attribute__((noinline)) void* operator new(std::size_t size) {
   if (memory == nullptr) {
     throw std::bad_alloc();
   }
+  live_bytes.fetch_add(malloc_usable_size(memory), std::memory_order_relaxed);
   return memory;
 }
 __attribute__((noinline)) void operator delete(void* memory) noexcept {
-  std::free(memory);
+  Free(memory);
 }
 __attribute__((noinline)) void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
+  Free(memory);
 }
 
 namespace masflow::internal {
@@ -81,6 +90,21 @@ TEST(HttpSteady, TheCounterCounts) {
   const std::size_t before = allocations.load();
   EXPECT_NE(std::string(100, 'x'), "");
   EXPECT_GT(allocations.load(), before);
+}
+
+// HttpOptions::max_connections promises some 600 bytes each.
+TEST(HttpSteady, ManyIdleConnections_StayWithinTheirBudget) {
+  constexpr std::uint32_t kConnections = 100'000;
+  constexpr std::size_t kBytesEach = 600;
+  Exchanger exchanger({.max_connections = 2 * kConnections});
+  const std::size_t before = live_bytes.load();
+  std::size_t exchanges = 0;
+  for (std::uint32_t i = 1; i <= kConnections; ++i) {
+    exchanges += exchanger.Take(Talk(i).Receive(Get("/a")).Send(Ok("hello")).records).size();
+  }
+  EXPECT_EQ(exchanges, kConnections);
+  EXPECT_EQ(exchanger.table.size(), kConnections);
+  EXPECT_LE(live_bytes.load() - before, kConnections * kBytesEach);
 }
 
 // Parts of heads are all that a connection holds, and not for longer than they are parts.
