@@ -10,11 +10,18 @@ static __always_inline bool gives_up_both(struct sock *sk, int to)
   return to == TCP_FIN_WAIT1 && BPF_CORE_READ(sk, sk_shutdown) == SHUTDOWN_MASK;
 }
 
-static __always_inline bool has_unread_data(struct sock *sk)
+/*
+ * A RST came, but there is more to tell: what arrived before it can still be read, and may be a
+ * response; or a call is under way whose hook is yet to run. The end is told as the socket goes.
+ */
+static __always_inline bool ends_later(struct sock *sk, const struct mf_http_conn *conn)
 {
   struct tcp_sock *tp = (struct tcp_sock *)sk;
+  u32 copied = BPF_CORE_READ(tp, copied_seq);
 
-  return BPF_CORE_READ(tp, rcv_nxt) != BPF_CORE_READ(tp, copied_seq);
+  return BPF_CORE_READ(tp, rcv_nxt) != copied || BPF_CORE_READ(sk, sk_lock.owned) ||
+         BPF_CORE_READ(tp, write_seq) != conn->ways[MF_WAY_SENT].seq ||
+         copied != conn->ways[MF_WAY_RECEIVED].seq;
 }
 
 /* Idempotent, see mf_tcp_state_again in tcp.bpf.c. */
@@ -29,18 +36,20 @@ static __always_inline int http_state_changes(u64 *ctx)
   conn = find_http(sk);
   if (!conn || conn->state == MF_HTTP_NO)
     return 0;
+  if (to == TCP_CLOSE) {
+    conn->error = BPF_CORE_READ(sk, sk_err);
+    if (conn->error && ends_later(sk, conn))
+      return 0;
+  }
   if (!conn->fin_sent) /* from then on the FIN counts as sent, too */
     settle_sent(sk, conn, false);
-  if (to != TCP_CLOSE) {
-    if (!conn->fin_sent)
-      send_end(conn, gives_up_both(sk, to) ? MF_HTTP_END_CLOSED : MF_HTTP_END_SENT);
-    conn->fin_sent = 1;
+  if (to == TCP_CLOSE) {
+    send_end(conn, conn->error ? MF_HTTP_END_RESET : MF_HTTP_END_CLOSED);
     return 0;
   }
-  conn->error = BPF_CORE_READ(sk, sk_err);
-  /* What arrived before a RST can still be read, and may be a response. */
-  if (!conn->error || !has_unread_data(sk))
-    send_end(conn, conn->error ? MF_HTTP_END_RESET : MF_HTTP_END_CLOSED);
+  if (!conn->fin_sent)
+    send_end(conn, gives_up_both(sk, to) ? MF_HTTP_END_CLOSED : MF_HTTP_END_SENT);
+  conn->fin_sent = 1;
   return 0;
 }
 
@@ -63,6 +72,8 @@ static __always_inline int http_socket_goes(u64 *ctx)
 
   if (!conn)
     return 0;
+  if (conn->error && !conn->ended && !conn->fin_sent)
+    settle_sent((struct sock *)key, conn, false);
   send_end(conn, conn->error ? MF_HTTP_END_RESET : MF_HTTP_END_CLOSED);
   bpf_map_delete_elem(&http_conns, &key);
   return 0;

@@ -252,8 +252,13 @@ struct socket {
   struct sock *sk;
 };
 
+typedef struct {
+  int owned;
+} socket_lock_t;
+
 struct sock {
   struct sock_common __sk_common;
+  socket_lock_t sk_lock;
   u16 sk_protocol;
   int sk_err;
   u32 sk_max_ack_backlog;
