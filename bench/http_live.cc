@@ -109,7 +109,8 @@ class Nginx {
   void WriteConfig() const {
     std::ofstream config(folder_ + "/nginx.conf");
     config << "daemon off; worker_processes 1; pid " << folder_ << "/pid; error_log " << folder_
-           << "/error.log;\nevents { worker_connections 1024; }\nhttp { access_log off;\n"
+           << "/error.log;\n"
+           << "worker_cpu_affinity 01;\nevents { worker_connections 1024; }\nhttp { access_log off;\n"
            << "keepalive_requests 1000000000;\n";
     for (const char* const kind : {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"}) {
       config << kind << "_temp_path " << folder_ << "/" << kind << ";\n";
@@ -124,7 +125,7 @@ class Nginx {
 
 // Requests a second.
 double Rate(const Options& options, std::uint16_t port) {
-  const std::string command = "wrk -t 1 -c " + std::to_string(options.connections) + " -d " +
+  const std::string command = "taskset -c 1 wrk -t 1 -c " + std::to_string(options.connections) + " -d " +
                               std::to_string(options.seconds) +
                               "s http://127.0.0.1:" + std::to_string(port) + "/";
   FILE* const output = popen(command.c_str(), "re");

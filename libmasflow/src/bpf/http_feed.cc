@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf/http_feed.h"
 
-#include <sys/timerfd.h>
-#include <unistd.h>
-
-#include <cerrno>
+#include <chrono>
 #include <utility>
 
 #include <bpf/bpf.h>
@@ -121,34 +118,28 @@ absl::Status HttpFeed::StartPass() {
     return pass.status();
   }
   pass_.emplace(*std::move(pass));
-  timer_ = UniqueFd(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
-  return timer_.valid() ? absl::OkStatus() : ErrnoStatus(errno, "cannot create a timer");
+  absl::StatusOr<PassTimer> timer = PassTimer::Create(kPassPeriod);
+  if (timer.ok()) {
+    timer_ = *std::move(timer);
+  }
+  return timer.status();
 }
 
 std::uint64_t HttpFeed::marks() const {
   return __atomic_load_n(&skeleton_->bss->unread_marks, __ATOMIC_RELAXED);
 }
 
-void HttpFeed::SetTimer(bool on) {
-  const timespec period{.tv_sec = 0,
-                        .tv_nsec = on ? std::chrono::nanoseconds(kPassPeriod).count() : 0};
-  const itimerspec periodic{.it_interval = period, .it_value = period};
-  timerfd_settime(timer_.get(), 0, &periodic, nullptr);
-  timer_on_ = on;
-}
-
 void HttpFeed::BeginTurn() {
-  std::uint64_t expirations = 0;
-  if (read(timer_.get(), &expirations, sizeof(expirations)) > 0) {
+  if (timer_.TakeDue()) {
     MakePass();
   }
   if (WantsTurn()) {
-    SetTimer(true);
+    timer_.Start();
   }
 }
 
 bool HttpFeed::WantsTurn() const {
-  return !timer_on_ && marks() != marks_seen_;
+  return !timer_.on() && marks() != marks_seen_;
 }
 
 // One that fails, for lack of memory, is made up for by the next one.
@@ -156,7 +147,7 @@ void HttpFeed::MakePass() {
   marks_seen_ = marks();
   skeleton_->bss->pass_seen = 0;
   if (pass_->Run().ok() && skeleton_->bss->pass_seen == 0) {
-    SetTimer(false);
+    timer_.Stop();
   }
 }
 

@@ -11,8 +11,8 @@
 #include "bpf/environment.h"
 #include "bpf/filter_maps.h"
 #include "bpf/iterator.h"
+#include "bpf/pass_timer.h"
 #include "bpf/stream_feed.h"
-#include "core/unique_fd.h"
 #include "masflow/http_stream.h"
 
 struct bpf_object_skeleton;
@@ -32,7 +32,7 @@ class HttpFeed final : public StreamFeed {
                                                           int tcp_connections);
   ~HttpFeed() override;
 
-  int timer_fd() const override { return timer_.get(); }
+  int timer_fd() const override { return timer_.fd(); }
   void BeginTurn() override;
   bool WantsTurn() const override;
   // The TCP stream is closed: its table is kept up to date no longer.
@@ -48,7 +48,6 @@ class HttpFeed final : public StreamFeed {
   absl::Status ShareConnections();
   absl::Status Start(const Environment& environment, const ForcedMechanisms& forced);
   absl::Status StartPass();
-  void SetTimer(bool on);
   void MakePass();
   std::uint64_t marks() const;
 
@@ -58,8 +57,7 @@ class HttpFeed final : public StreamFeed {
   std::unique_ptr<masflow_http_bpf, SkeletonDestroy> skeleton_;
   std::optional<Iterator> pass_;
 
-  UniqueFd timer_;  // of the pass; runs while bytes have passed unread
-  bool timer_on_ = false;
+  PassTimer timer_;  // runs while bytes have passed unread
   std::uint64_t marks_seen_ = 0;
 };
 

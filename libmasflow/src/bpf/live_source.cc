@@ -72,6 +72,7 @@ class LiveSource : public RecordSource {
     bool paused = false;
     bool watched = false;    // in epoll_
     bool caught_up = false;  // said so
+    bool emptied = false;    // in this turn: what came since waits for the next one
   };
 
   absl::StatusOr<std::unique_ptr<StreamFeed>> OpenFeed(const StreamConfig& config) const;
@@ -83,15 +84,18 @@ class LiveSource : public RecordSource {
   RecordSink::Verdict DrainBacklog(StreamKind stream, std::size_t* left, RecordSink& sink);
   void ReportLoss(RecordSink& sink, bool all);
   bool AnythingLeft() const;
+  bool AnythingCame() const;
   void AwaitMore(bool more, std::size_t records);
   void Watch(Slot& slot, bool watched);
-  void SetTimer(nanoseconds delay) const;
+  void SetTimer(nanoseconds delay);
   void ReadClocks();
 
   const LiveSourceOptions options_;
   const Environment environment_;
   const UniqueFd epoll_;
   const UniqueFd timer_;
+  std::mutex timer_mutex_;
+  nanoseconds timer_delay_{0};  // what the timer was set to: it is read by nobody
   std::array<Slot, kStreamKinds> slots_;
   KernelTime missed_read_{};
 
@@ -143,12 +147,11 @@ void LiveSource::SetPaused(StreamKind stream, bool paused) {
 }
 
 DrainResult LiveSource::Drain(std::size_t max, RecordSink& sink) {
-  std::uint64_t expirations = 0;
-  (void)!read(timer_.get(), &expirations, sizeof(expirations));  // EAGAIN: it was not the timer
   ReadClocks();
   for (Slot& open : slots_) {
     if (open.feed != nullptr) {
       open.feed->BeginTurn();
+      open.emptied = false;
     }
   }
   DrainResult result;
@@ -190,6 +193,7 @@ RecordSink::Verdict LiveSource::DrainSlot(StreamKind stream, std::size_t max, Re
     const RingReader::Turn turn = feed.ring().Drain(left, feed.Screened(sink));
     left -= turn.records;
     verdict = turn.verdict;
+    drained.emptied = turn.emptied;
     if (turn.emptied && verdict == Verdict::kContinue) {
       if (!drained.caught_up) {
         drained.caught_up = true;
@@ -220,14 +224,20 @@ RecordSink::Verdict LiveSource::DrainBacklog(StreamKind stream, std::size_t* lef
   return verdict;
 }
 
+// Not what came since a ring was seen empty: under load that is never nothing, and to go after
+// it at once would be to spin.
 bool LiveSource::AnythingLeft() const {
-  for (const Slot& open : slots_) {
-    if (open.feed != nullptr && !open.paused &&
-        (!open.feed->backlog().empty() || !open.feed->ring().Empty() || open.feed->WantsTurn())) {
-      return true;
-    }
-  }
-  return false;
+  return std::any_of(slots_.begin(), slots_.end(), [](const Slot& open) {
+    return open.feed != nullptr && !open.paused &&
+           (!open.feed->backlog().empty() || open.feed->WantsTurn() ||
+            (!open.emptied && !open.feed->ring().Empty()));
+  });
+}
+
+bool LiveSource::AnythingCame() const {
+  return std::any_of(slots_.begin(), slots_.end(), [](const Slot& open) {
+    return open.feed != nullptr && !open.paused && !open.feed->ring().Empty();
+  });
 }
 
 void LiveSource::ReportLoss(RecordSink& sink, bool all) {
@@ -258,7 +268,7 @@ void LiveSource::AwaitMore(bool more, std::size_t records) {
       open.feed->ring().WakeAtNextRecord();
     }
   }
-  if (!more && records == 0 && AnythingLeft()) {
+  if (!more && records == 0 && AnythingCame()) {
     return AwaitMore(/*more=*/true, records);  // a record came as we went to sleep
   }
   SetTimer(more ? kNow : records > 0 ? nanoseconds(options_.latency) : nanoseconds(0));
@@ -277,8 +287,14 @@ void LiveSource::Watch(Slot& watched, bool on) {
   watched.watched = on;
 }
 
-// 0 disarms.
-void LiveSource::SetTimer(nanoseconds delay) const {
+// 0 disarms. The timer is not read: to set it anew makes it unreadable. While there is work it
+// stays due, for a system call and an interrupt a turn would cost more than the turn.
+void LiveSource::SetTimer(nanoseconds delay) {
+  std::lock_guard lock(timer_mutex_);
+  if (delay == timer_delay_ && (delay == kNow || delay == nanoseconds(0))) {
+    return;
+  }
+  timer_delay_ = delay;
   const itimerspec once{.it_interval = {},
                         .it_value = {.tv_sec = delay / std::chrono::seconds(1),
                                      .tv_nsec = (delay % std::chrono::seconds(1)).count()}};

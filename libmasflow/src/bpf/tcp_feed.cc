@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf/tcp_feed.h"
 
-#include <sys/timerfd.h>
-#include <unistd.h>
-
-#include <cerrno>
+#include <chrono>
 #include <utility>
 
 #include <bpf/bpf.h>
@@ -139,11 +136,12 @@ absl::Status TcpFeed::StartTimer() {
     return pass.status();
   }
   pass_.emplace(*std::move(pass));
-  timer_ = UniqueFd(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
-  if (!timer_.valid()) {
-    return ErrnoStatus(errno, "cannot create the timer of the interval");
+  absl::StatusOr<PassTimer> timer = PassTimer::Create(options_.data_interval);
+  if (!timer.ok()) {
+    return timer.status();
   }
-  SetTimer(true);
+  timer_ = *std::move(timer);
+  timer_.Start();
   return absl::OkStatus();
 }
 
@@ -151,26 +149,14 @@ int TcpFeed::connections() const {
   return bpf_map__fd(skeleton_->maps.connections);
 }
 
-void TcpFeed::SetTimer(bool on) {
-  const auto interval = on ? nanoseconds(options_.data_interval) : nanoseconds(0);
-  const timespec period{.tv_sec = interval / std::chrono::seconds(1),
-                        .tv_nsec = (interval % std::chrono::seconds(1)).count()};
-  const itimerspec periodic{.it_interval = period, .it_value = period};
-  timerfd_settime(timer_.get(), 0, &periodic, nullptr);
-  timer_on_ = on;
-}
-
 void TcpFeed::BeginTurn() {
   if (!by_interval()) {
     return;
   }
-  std::uint64_t expirations = 0;
-  if (read(timer_.get(), &expirations, sizeof(expirations)) > 0) {
-    pass_due_ = true;
-  }
+  pass_due_ = timer_.TakeDue() || pass_due_;
   // On an idle machine there is no timer: it starts again with the next connection.
-  if (!timer_on_ && ring().produced() != produced_at_pass_) {
-    SetTimer(true);
+  if (!timer_.on() && ring().produced() != produced_at_pass_) {
+    timer_.Start();
   }
 }
 
@@ -199,7 +185,7 @@ void TcpFeed::MakePass(KernelTime before) {
     return;
   }
   if (skeleton_->bss->pass_seen == 0) {
-    SetTimer(false);
+    timer_.Stop();
   }
   const auto end = std::chrono::time_point_cast<nanoseconds>(KernelTime::clock::now());
   screen_.NotePass(*records, end);

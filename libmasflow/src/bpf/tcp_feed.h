@@ -11,8 +11,8 @@
 #include "bpf/filter_maps.h"
 #include "bpf/iterator.h"
 #include "bpf/pass_screen.h"
+#include "bpf/pass_timer.h"
 #include "bpf/stream_feed.h"
-#include "core/unique_fd.h"
 #include "masflow/tcp_stream.h"
 
 struct bpf_object_skeleton;
@@ -29,7 +29,7 @@ class TcpFeed final : public StreamFeed {
                                                           const ForcedMechanisms& forced);
   ~TcpFeed() override;
 
-  int timer_fd() const override { return timer_.get(); }
+  int timer_fd() const override { return timer_.fd(); }
   // The table of connections; as long as the feed lives.
   int connections() const;
 
@@ -48,7 +48,6 @@ class TcpFeed final : public StreamFeed {
   absl::Status StartTimer();
   absl::Status Adopt();
   bool by_interval() const { return options_.data == TcpDataMode::kInterval; }
-  void SetTimer(bool on);
   void MakePass(KernelTime before);
 
   const TcpOptions options_;
@@ -56,8 +55,7 @@ class TcpFeed final : public StreamFeed {
   std::unique_ptr<masflow_tcp_bpf, SkeletonDestroy> skeleton_;
   std::optional<Iterator> pass_;
 
-  UniqueFd timer_;  // of the interval; runs while there are connections
-  bool timer_on_ = false;
+  PassTimer timer_;  // of the interval; runs while there are connections
   bool pass_due_ = false;
   std::uint64_t passes_ = 0;
   std::uint64_t produced_at_pass_ = 0;  // by the ring; more since: there may be connections again

@@ -33,12 +33,9 @@ class SignalsBlocked {
 
 void DriveUntilEnd(SessionCore& core) {
   pollfd waited{.fd = core.poll_fd(), .events = POLLIN, .revents = 0};
-  for (;;) {
-    if (poll(&waited, 1, -1) < 0 && errno != EINTR) {
+  for (DrainResult turn; !turn.ended; turn = core.Drain(kRecordsPerTurn)) {
+    if (!turn.more && poll(&waited, 1, -1) < 0 && errno != EINTR) {
       throw std::system_error(errno, std::generic_category(), "poll on the session");
-    }
-    if (core.Drain(kRecordsPerTurn).ended) {
-      return;
     }
   }
 }
