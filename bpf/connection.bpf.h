@@ -44,8 +44,7 @@ static __always_inline struct mf_conn *add_connection(struct sock *sk, bool keep
 
   if (error) {
     if (count && error != -17 /* EEXIST */) {
-      __sync_fetch_and_add(&tcp_state.produced, 1);
-      count_lost(&tcp_state, MF_LOST_TABLE_FULL);
+      count_due_and_lost(&tcp_state, MF_LOST_TABLE_FULL);
     }
     return NULL;
   }

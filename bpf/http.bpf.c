@@ -67,14 +67,12 @@ static __always_inline void count_untracked(struct mf_http_scratch *scratch, u8 
   if (!scratch->call.payload.readable || read_prefix(&prefix, scratch, way) != MF_HEAD_PREFIX ||
       !begins_known_request(prefix))
     return;
-  __sync_fetch_and_add(&http_state.produced, 1);
-  count_lost(&http_state, MF_LOST_TABLE_FULL);
+  count_due_and_lost(&http_state, MF_LOST_TABLE_FULL);
 }
 
 static __always_inline void count_unread(void)
 {
-  __sync_fetch_and_add(&http_state.produced, 1);
-  count_lost(&http_state, MF_LOST_UNREAD);
+  count_due_and_lost(&http_state, MF_LOST_UNREAD);
 }
 
 /* Bytes have passed unread: the next record or, if there is none, the pass will tell. The
@@ -232,11 +230,6 @@ static __always_inline bool send_capture(struct mf_http_conn *conn, struct sock 
     send_progress(conn);
   if (conn->pid != pid_tgid >> 32 && !announce(conn, sk))
     return false;
-  if (!room_for_bulk(&http_ring)) {
-    __sync_fetch_and_add(&http_state.produced, 1);
-    note_ring_full(&http_ring, &http_state, take_wake_up(&http_ring, &http_state));
-    return false;
-  }
   record->header.kind = MF_KIND_HTTP_DATA;
   record->header.flags = call->flags;
   record->header.ktime_ns = call->now_ns;
@@ -252,7 +245,7 @@ static __always_inline bool send_capture(struct mf_http_conn *conn, struct sock 
   BOUND_TO_MASK(size, 16383);
   size += sizeof(*record);
   record->header.size = size;
-  return send_record(&http_ring, &http_state, record, size);
+  return send_bulk(&http_ring, &http_state, record, size);
 }
 
 /* Counts the bytes of the call, and notes those of which no record has told: also of a lost one,

@@ -18,9 +18,23 @@
 
 #include <bpf/bpf_helpers.h>
 
-static __always_inline void count_lost(struct mf_ring_state *state, u32 reason)
+static __always_inline struct mf_ring_counts *counts_of(struct mf_ring_state *state)
 {
-  __sync_fetch_and_add(&state->lost[reason], 1);
+  return &state->counts[bpf_get_smp_processor_id() & (MF_COUNT_SLOTS - 1)];
+}
+
+static __always_inline void count_produced(struct mf_ring_state *state)
+{
+  __sync_fetch_and_add(&counts_of(state)->produced, 1);
+}
+
+/* A record that was due and is not sent. */
+static __always_inline void count_due_and_lost(struct mf_ring_state *state, u32 reason)
+{
+  struct mf_ring_counts *counts = counts_of(state);
+
+  __sync_fetch_and_add(&counts->produced, 1);
+  __sync_fetch_and_add(&counts->lost[reason], 1);
 }
 
 /* An empty, discarded record: all it does is wake the reader. */
@@ -34,24 +48,28 @@ static __always_inline bool nudge_reader(void *ring)
   return true;
 }
 
-/* With which flags a record is to be sent now. */
-static __always_inline u64 take_wake_up(void *ring, struct mf_ring_state *state)
+/* With which flags a record is to be sent into a ring that holds so many bytes. */
+static __always_inline u64 take_wake_up_at(u64 filled, struct mf_ring_state *state)
 {
   volatile u64 *wake_at = &state->wake_at;
   u64 threshold = *wake_at;
 
-  if (threshold == MF_WAKE_SENT ||
-      (threshold != 0 && bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) < threshold))
+  if (threshold == MF_WAKE_SENT || filled < threshold)
     return BPF_RB_NO_WAKEUP;
   *wake_at = MF_WAKE_SENT;
   return BPF_RB_FORCE_WAKEUP;
+}
+
+static __always_inline u64 take_wake_up(void *ring, struct mf_ring_state *state)
+{
+  return take_wake_up_at(bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA), state);
 }
 
 static __always_inline void note_ring_full(void *ring, struct mf_ring_state *state, u64 flags)
 {
   volatile u64 *wake_at = &state->wake_at;
 
-  count_lost(state, MF_LOST_RING_FULL);
+  __sync_fetch_and_add(&counts_of(state)->lost[MF_LOST_RING_FULL], 1);
   /* The loss must reach a sleeping reader too: a record can be larger than an empty ring. */
   if (flags == BPF_RB_FORCE_WAKEUP && !nudge_reader(ring))
     *wake_at = 0;
@@ -67,12 +85,10 @@ static __always_inline void note_sent(void *ring, struct mf_ring_state *state, u
 }
 
 /* False: there was no room for it. */
-static __always_inline bool send_record(void *ring, struct mf_ring_state *state, void *record,
-                                        u64 size)
+static __always_inline bool send_with(void *ring, struct mf_ring_state *state, void *record,
+                                      u64 size, u64 flags)
 {
-  u64 flags = take_wake_up(ring, state);
-
-  __sync_fetch_and_add(&state->produced, 1);
+  count_produced(state);
   if (bpf_ringbuf_output(ring, record, size, flags)) {
     note_ring_full(ring, state, flags);
     return false;
@@ -81,12 +97,37 @@ static __always_inline bool send_record(void *ring, struct mf_ring_state *state,
   return true;
 }
 
+static __always_inline bool send_record(void *ring, struct mf_ring_state *state, void *record,
+                                        u64 size)
+{
+  return send_with(ring, state, record, size, take_wake_up(ring, state));
+}
+
+/* Of records of which there can be any number: the last quarter of a ring is kept from them. */
+static __always_inline bool is_room_for_bulk(u64 filled, const struct mf_ring_state *state)
+{
+  return filled < state->bytes / 4 * 3;
+}
+
+static __always_inline bool send_bulk(void *ring, struct mf_ring_state *state, void *record,
+                                      u64 size)
+{
+  u64 filled = bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA);
+  u64 flags = take_wake_up_at(filled, state);
+
+  if (is_room_for_bulk(filled, state))
+    return send_with(ring, state, record, size, flags);
+  count_produced(state);
+  note_ring_full(ring, state, flags);
+  return false;
+}
+
 /* The same in place, for records of fixed size: NULL, or to be filled and passed to submit_record. */
 static __always_inline void *reserve_record(void *ring, struct mf_ring_state *state, u64 size)
 {
   void *record = bpf_ringbuf_reserve(ring, size, 0);
 
-  __sync_fetch_and_add(&state->produced, 1);
+  count_produced(state);
   if (!record)
     note_ring_full(ring, state, take_wake_up(ring, state));
   return record;
@@ -100,11 +141,16 @@ static __always_inline void submit_record(void *ring, struct mf_ring_state *stat
   note_sent(ring, state, flags);
 }
 
-/* The last quarter of a ring is kept from records of which there can be any number. */
-static __always_inline bool room_for_bulk(void *ring)
+/* NULL as well where reserve_record() would still have found room. */
+static __always_inline void *reserve_bulk(void *ring, struct mf_ring_state *state, u64 size)
 {
-  return bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) <
-         bpf_ringbuf_query(ring, BPF_RB_RING_SIZE) / 4 * 3;
+  u64 filled = bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA);
+
+  if (is_room_for_bulk(filled, state))
+    return reserve_record(ring, state, size);
+  count_produced(state);
+  note_ring_full(ring, state, take_wake_up_at(filled, state));
+  return NULL;
 }
 
 #endif /* MASFLOW_RING_BPF_H */

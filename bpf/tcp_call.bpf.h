@@ -21,15 +21,10 @@ static __always_inline void on_transfer(struct sock *sk, u64 tx_bytes, u64 rx_by
   /* Also after the close: what the other end sent before its RST can still be read. */
   if (conn->phase != MF_PHASE_OPEN && conn->phase != MF_PHASE_CLOSED)
     return;
-  if (!room_for_bulk(&tcp_ring)) {
-    __sync_fetch_and_add(&tcp_state.produced, 1);
-    note_ring_full(&tcp_ring, &tcp_state, take_wake_up(&tcp_ring, &tcp_state));
-    return;
-  }
   user = conn->user;
   conn->user.pid = 0;
   note_user(conn);
-  record = reserve_record(&tcp_ring, &tcp_state, sizeof(*record));
+  record = reserve_bulk(&tcp_ring, &tcp_state, sizeof(*record));
   if (!record) {
     conn->user = user;
     return;

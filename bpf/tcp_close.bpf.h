@@ -64,10 +64,8 @@ static __always_inline void end_unseen(struct mf_conn *conn)
   u8 phase = conn->phase;
 
   conn->phase = MF_PHASE_CLOSED;
-  if (phase == MF_PHASE_CONNECTING || phase == MF_PHASE_GIVEN_UP) {
-    __sync_fetch_and_add(&tcp_state.produced, 1);
-    count_lost(&tcp_state, MF_LOST_HOOK_MISSED);
-  }
+  if (phase == MF_PHASE_CONNECTING || phase == MF_PHASE_GIVEN_UP)
+    count_due_and_lost(&tcp_state, MF_LOST_HOOK_MISSED);
   if (phase != MF_PHASE_OPEN && phase != MF_PHASE_QUEUED && phase != MF_PHASE_QUEUED_CLOSED)
     return;
   record = reserve_record(&tcp_ring, &tcp_state, sizeof(*record));

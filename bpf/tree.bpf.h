@@ -22,8 +22,7 @@ static __always_inline bool follow_fork(u32 ppid, u32 pid, struct mf_ring_state 
       !bpf_map_update_elem(&filter_trees, &pid, &one, BPF_ANY))
     return true;
   /* All that this process does will be missed: count the one record that would say so. */
-  __sync_fetch_and_add(&state->produced, 1);
-  count_lost(state, MF_LOST_TABLE_FULL);
+  count_due_and_lost(state, MF_LOST_TABLE_FULL);
   return false;
 }
 

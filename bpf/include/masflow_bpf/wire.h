@@ -175,13 +175,24 @@ MF_SIZE(mf_snapshot_entry, 16);
  * wake_at: written by the reader, the fill level in bytes at which a producer
  * shall wake it: 0 = at the next record, MF_WAKE_SENT = not at all. A producer
  * that wakes the reader sets it to MF_WAKE_SENT.
+ * The counts of a CPU have a cache line of their own, which else would go from
+ * CPU to CPU with every record; CPUs beyond MF_COUNT_SLOTS share them.
  */
 #define MF_WAKE_SENT (~0ULL)
-struct mf_ring_state {
-  __u64 wake_at;
+#define MF_COUNT_SLOTS 16 /* a power of two */
+struct mf_ring_counts {
   __u64 produced; /* records due, delivered or lost */
   __u64 lost[MF_LOST_REASONS];
+  __u64 pad[3];
 };
-MF_SIZE(mf_ring_state, 48);
+MF_SIZE(mf_ring_counts, 64);
+
+struct mf_ring_state {
+  __u64 wake_at;
+  __u64 bytes; /* size of the ring; written by the reader before the first record */
+  __u64 pad[6];
+  struct mf_ring_counts counts[MF_COUNT_SLOTS];
+} __attribute__((aligned(64)));
+MF_SIZE(mf_ring_state, 64 + 64 * MF_COUNT_SLOTS);
 
 #endif /* MASFLOW_BPF_WIRE_H */

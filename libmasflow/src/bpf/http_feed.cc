@@ -67,6 +67,7 @@ absl::StatusOr<bpf_object_skeleton*> HttpFeed::OpenObject(const Environment& env
   SizeTcpFilter(options_.filter, skeleton_->obj);
   bpf_map__set_max_entries(skeleton_->maps.http_conns, options_.max_connections);
   bpf_map__set_max_entries(skeleton_->maps.http_ring, static_cast<__u32>(options_.ring_bytes));
+  skeleton_->bss->http_state.bytes = options_.ring_bytes;
   if (absl::Status status = ShareConnections(); !status.ok()) {
     return status;
   }

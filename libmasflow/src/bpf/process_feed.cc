@@ -111,6 +111,7 @@ absl::StatusOr<bpf_object_skeleton*> ProcessFeed::OpenObject(const Environment& 
   skeleton_->rodata->emit_forks = options_.forks;
   filter_.Size(object);
   bpf_map__set_max_entries(skeleton_->maps.process_ring, static_cast<__u32>(options_.ring_bytes));
+  skeleton_->bss->process_state.bytes = options_.ring_bytes;
   bpf_map__set_autocreate(skeleton_->maps.snapshot_scratch, options_.snapshot);
   return skeleton_->skeleton;
 }

@@ -105,11 +105,19 @@ void RingReader::WakeNever() {
 }
 
 std::uint64_t RingReader::produced() const {
-  return __atomic_load_n(&state_->produced, __ATOMIC_RELAXED);
+  std::uint64_t sum = 0;
+  for (const mf_ring_counts& cpu : state_->counts) {
+    sum += __atomic_load_n(&cpu.produced, __ATOMIC_RELAXED);
+  }
+  return sum;
 }
 
 std::uint64_t RingReader::lost(int wire_reason) const {
-  return __atomic_load_n(&state_->lost[wire_reason], __ATOMIC_RELAXED);
+  std::uint64_t sum = 0;
+  for (const mf_ring_counts& cpu : state_->counts) {
+    sum += __atomic_load_n(&cpu.lost[wire_reason], __ATOMIC_RELAXED);
+  }
+  return sum;
 }
 
 void RingReader::ReportLoss(std::uint64_t missed, KernelTime now, RecordSink& sink) {

@@ -68,6 +68,7 @@ absl::StatusOr<bpf_object_skeleton*> TcpFeed::OpenObject(const Environment& envi
   SizeTcpFilter(options_.filter, skeleton_->obj);
   bpf_map__set_max_entries(skeleton_->maps.connections, options_.max_connections);
   bpf_map__set_max_entries(skeleton_->maps.tcp_ring, static_cast<__u32>(options_.ring_bytes));
+  skeleton_->bss->tcp_state.bytes = options_.ring_bytes;
   if (!options_.pre_existing) {
     bpf_map__set_max_entries(skeleton_->maps.listening, 1);
   }
