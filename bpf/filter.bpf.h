@@ -20,9 +20,11 @@ const volatile bool filter_by_tree = false;
 const volatile bool filter_by_uid = false;
 const volatile bool filter_by_comm = false;
 const volatile bool filter_by_cgroup = false;
+const volatile bool filter_by_workload = false;
 
 #define MF_FILTER_VALUES 1024
 #define MF_FILTER_TREE_PIDS 65536
+#define MF_FILTER_MUTED 65536
 #define MF_CGROUP_DEPTH 32
 
 struct mf_comm {
@@ -42,6 +44,9 @@ MF_FILTER_MAP(filter_trees, u32, MF_FILTER_TREE_PIDS); /* the roots and all belo
 MF_FILTER_MAP(filter_uids, u32, MF_FILTER_VALUES);
 MF_FILTER_MAP(filter_comms, struct mf_comm, MF_FILTER_VALUES);
 MF_FILTER_MAP(filter_cgroups, u64, MF_FILTER_VALUES);
+/* Cgroups of which the reader knows that nothing of them is wanted. What it does not know yet
+ * passes, so that nothing of a new one is missed. Shared by the objects of a session. */
+MF_FILTER_MAP(filter_muted, u64, MF_FILTER_MUTED);
 
 static __always_inline bool pid_listed(u32 pid)
 {
@@ -66,6 +71,13 @@ static __always_inline bool cgroup_listed(struct task_struct *task)
   return false;
 }
 
+static __always_inline bool is_muted(struct task_struct *task)
+{
+  u64 id = task_cgroup_id(task);
+
+  return bpf_map_lookup_elem(&filter_muted, &id);
+}
+
 /* All but the pid, which a fork asks for two processes. */
 static __always_inline bool passes_but_pid(struct task_struct *leader)
 {
@@ -82,6 +94,8 @@ static __always_inline bool passes_but_pid(struct task_struct *leader)
     if (!bpf_map_lookup_elem(&filter_comms, &comm))
       return false;
   }
+  if (filter_by_workload && is_muted(leader))
+    return false;
   return !filter_by_cgroup || cgroup_listed(leader);
 }
 

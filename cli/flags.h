@@ -33,6 +33,7 @@ struct Flags {
   bool show_tcp = true;
   bool show_http = true;
   std::optional<std::size_t> ring_bytes{};  // of each stream; absent: what that has by itself
+  masflow::WorkloadOptions workloads{};
   masflow::ProcessOptions process{};
   masflow::TcpOptions tcp{};
   masflow::HttpOptions http{};

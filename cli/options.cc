@@ -63,6 +63,19 @@ absl::Status ApplyComm(Value value, Flags* flags) {
   return absl::OkStatus();
 }
 
+absl::Status AddName(Value value, std::vector<std::string>* names) {
+  names->emplace_back(value);
+  return value.empty() ? Invalid("the name is empty") : absl::OkStatus();
+}
+
+absl::Status ApplyLogDir(Value value, Flags* flags) {
+  std::string directory;
+  const absl::Status status = SetPath(value, &directory);
+  flags->workloads.pod_logs = directory + "/pods";
+  flags->workloads.container_logs = directory + "/containers";
+  return status;
+}
+
 absl::Status ApplyAddress(Value value, Flags* flags) {
   flags->tcp.filter.addresses.emplace_back(value);  // the library says what is wrong about it
   return absl::OkStatus();
@@ -166,6 +179,14 @@ constexpr Option kOptions[] = {
     {"comm", "NAME", "only processes of this name (at most 15 bytes)", Needs::kNothing, ApplyComm},
     {"cgroup", "PATH", "only processes in this cgroup or below it", Needs::kNothing,
      [](Value v, Flags* f) { return SetPath(v, &f->process.filter.cgroups.emplace_back()); }},
+    {"pod", "NAME", "only processes of this pod", Needs::kNothing,
+     [](Value v, Flags* f) { return AddName(v, &f->workloads.filter.pods); }},
+    {"namespace", "NAME", "only processes of pods in this namespace", Needs::kNothing,
+     [](Value v, Flags* f) { return AddName(v, &f->workloads.filter.namespaces); }},
+    {"container", "NAME", "only processes of this container (a name, or 12 digits of its id)",
+     Needs::kNothing, [](Value v, Flags* f) { return AddName(v, &f->workloads.filter.containers); }},
+    {"log-dir", "DIR", "where the node's /var/log is, from which pods have their names",
+     Needs::kNothing, ApplyLogDir},
     {"forks", nullptr, "process: show forks too", Needs::kProcesses,
      [](Value, Flags* f) { return Set(&f->process.forks); }},
     {"failed", nullptr, "process: show failed execs too", Needs::kProcesses,

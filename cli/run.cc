@@ -35,6 +35,7 @@ masflow::SessionOptions SessionOptionsOf(const Flags& flags) {
     options.source = masflow::Replay{.path = flags.replay};
   }
   options.record_to = flags.record;
+  options.workloads = flags.workloads;
   return options;
 }
 

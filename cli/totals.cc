@@ -13,7 +13,8 @@ using masflow::StreamStats;
 
 // Records of which the library has said what became of them.
 std::uint64_t Settled(const StreamStats& stats) {
-  return stats.delivered + stats.unheard + stats.merged + stats.malformed + stats.lost_total();
+  return stats.delivered + stats.unheard + stats.merged + stats.malformed + stats.filtered +
+         stats.lost_total();
 }
 
 void AddPart(std::uint64_t count, std::string_view what, std::string* text) {
@@ -44,7 +45,7 @@ std::string EventsAndLost(std::uint64_t events, std::uint64_t lost) {
 std::string TotalsOf(const StreamStats& stats, std::uint64_t filtered) {
   std::string text =
       EventsAndLost(stats.delivered - filtered, stats.lost_total()) + LostByReason(stats);
-  AddPart(filtered, "filtered out", &text);
+  AddPart(filtered + stats.filtered, "filtered out", &text);
   AddPart(stats.unheard, "not asked for", &text);
   AddPart(stats.malformed, "damaged", &text);
   const std::uint64_t settled = Settled(stats);

@@ -15,6 +15,7 @@
 #include "replay/replay_source.h"
 #include "wire/process_record.h"
 #include "wire/tcp_record.h"
+#include "wire/workload_record.h"
 
 namespace {
 
@@ -34,6 +35,7 @@ class DecodingSink : public RecordSink {
     return Verdict::kContinue;
   }
   void OnLoss(const masflow::Loss&) override {}
+  void OnWorkload(RecordBytes news) override { masflow::internal::DecodeWorkload(news); }
   Verdict OnCaughtUp(masflow::StreamKind) override { return Verdict::kContinue; }
 
  private:

@@ -22,8 +22,9 @@ namespace {
 // then has to be added here and to the Full…() event.
 template <class Text>
 auto Fields(const BasicProcess<Text>& e) {
-  const auto& [id, parent, uid, gid, cgroup_id, comm] = e;
-  return std::tuple(id.pid, id.start, parent.pid, parent.start, uid, gid, cgroup_id, comm);
+  const auto& [id, parent, uid, gid, cgroup_id, comm, workload] = e;
+  return std::tuple(id.pid, id.start, parent.pid, parent.start, uid, gid, cgroup_id, comm,
+                    Raw(workload));
 }
 
 template <class Text>
@@ -60,15 +61,18 @@ template <class Event>
 class EventsTest : public ::testing::Test {
  protected:
   static Event Full() {
+    Event event;
     if constexpr (std::is_same_v<Event, ProcessExec>) {
-      return FullExec();
+      event = FullExec();
     } else if constexpr (std::is_same_v<Event, ProcessExit>) {
-      return FullExit();
+      event = FullExit();
     } else if constexpr (std::is_same_v<Event, ProcessFork>) {
-      return FullFork();
+      event = FullFork();
     } else {
-      return FullExecFailure();
+      event = FullExecFailure();
     }
+    event.process.workload = SomeWorkload();
+    return event;
   }
 };
 
@@ -110,6 +114,17 @@ TEST(Events, Own_AfterTheViewsBytesChanged_KeepsItsOwn) {
   std::fill(source.executable->begin(), source.executable->end(), '!');
   std::fill(source.args->begin(), source.args->end(), '!');
   EXPECT_EQ(owned, FullExec());
+}
+
+TEST(Events, Own_OfWorkloadThatNobodyShares_CopiesIt) {
+  Workload workload;
+  workload.pod_name = "web-0";
+  ProcessExecView view;
+  view.process.workload = &workload;
+  const ProcessExec owned = Own(view);
+  workload.pod_name = "other";
+  ASSERT_NE(owned.process.workload, nullptr);
+  EXPECT_EQ(owned.process.workload->pod_name, "web-0");
 }
 
 TEST(Events, View_OfEvent_PointsIntoIt) {

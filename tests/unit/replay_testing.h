@@ -50,6 +50,7 @@ struct Delivery {
 class TestSink : public RecordSink {
  public:
   std::vector<Delivery> log;
+  std::vector<std::vector<std::byte>> workloads;
   std::function<Verdict(const Delivery&)> react;
 
   Verdict OnRecord(StreamKind stream, RecordBytes record) override {
@@ -57,6 +58,7 @@ class TestSink : public RecordSink {
                 .stream = stream,
                 .record = {record.begin(), record.end()}});
   }
+  void OnWorkload(RecordBytes news) override { workloads.emplace_back(news.begin(), news.end()); }
   void OnLoss(const Loss& loss) override {
     Add({.what = Delivery::What::kLoss, .stream = loss.stream, .loss = loss});
   }

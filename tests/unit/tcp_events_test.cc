@@ -20,15 +20,16 @@ namespace {
 // then has to be added here and to the Full() event.
 template <class Text>
 auto Fields(const BasicConnection<Text>& e) {
-  const auto& [id, local, remote, role, role_inferred, netns, owner, owner_inferred, pre_existing] =
-      e;
+  const auto& [id, local, remote, role, role_inferred, netns, owner, owner_inferred, pre_existing,
+               peer] = e;
   const auto& [birth, tag] = id;
   const auto& [address, port] = local;
   const auto& [is_v6, bytes] = address;
   const auto process = owner.value_or(BasicProcess<Text>());
   return std::tuple(birth, tag, is_v6, bytes, port, remote, role, role_inferred, netns,
                     owner.has_value(), process.id, process.parent, process.uid, process.gid,
-                    process.cgroup_id, process.comm, owner_inferred, pre_existing);
+                    process.cgroup_id, process.comm, Raw(process.workload),
+                    owner_inferred, pre_existing, Raw(peer));
 }
 
 template <class Text>
@@ -80,19 +81,28 @@ auto Fields(const BasicTcpListen<Text>& e) {
   return std::tuple_cat(std::tuple(time, backlog), Fields(connection));
 }
 
+// A record holds no workload, so Full() has none.
+template <class Event>
+Event FullWithWorkloads() {
+  Event event = Full<Event>();
+  event.connection.owner->workload = SomeWorkload();
+  event.connection.peer = SomeWorkload();
+  return event;
+}
+
 template <class Event>
 class TcpEventsTest : public ::testing::Test {};
 TYPED_TEST_SUITE(TcpEventsTest, AllTcpEvents);
 
 TYPED_TEST(TcpEventsTest, Full_EachField_DiffersFromItsDefault) {
-  ForEachPair(Fields(Full<TypeParam>()), Fields(TypeParam()),
+  ForEachPair(Fields(FullWithWorkloads<TypeParam>()), Fields(TypeParam()),
               [](std::size_t i, const auto& full, const auto& standard) {
                 EXPECT_FALSE(full == standard) << "field " << i;
               });
 }
 
 TYPED_TEST(TcpEventsTest, View_OfFull_HasEachField) {
-  const TypeParam event = Full<TypeParam>();
+  const TypeParam event = FullWithWorkloads<TypeParam>();
   ForEachPair(Fields(event), Fields(View(event)),
               [](std::size_t i, const auto& owned, const auto& viewed) {
                 EXPECT_TRUE(owned == viewed) << "field " << i;
@@ -100,11 +110,11 @@ TYPED_TEST(TcpEventsTest, View_OfFull_HasEachField) {
 }
 
 TYPED_TEST(TcpEventsTest, OwnAndView_RoundTrip) {
-  for (const TypeParam& event : {Full<TypeParam>(), TypeParam()}) {
+  for (const TypeParam& event : {FullWithWorkloads<TypeParam>(), TypeParam()}) {
     EXPECT_EQ(Own(View(event)), event);
     EXPECT_EQ(View(Own(View(event))), View(event));
   }
-  EXPECT_NE(View(Full<TypeParam>()), View(TypeParam()));
+  EXPECT_NE(View(FullWithWorkloads<TypeParam>()), View(TypeParam()));
 }
 
 TYPED_TEST(TcpEventsTest, View_OfEvent_PointsIntoIt) {

@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <iterator>
 #include <optional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -141,6 +142,20 @@ inline Process FullProcess() {
           .gid = 16,
           .cgroup_id = 17,
           .comm = "co\x80mm"};
+}
+
+// The same one each time, as events compare workloads by identity.
+inline std::shared_ptr<const Workload> SomeWorkload() {
+  static const auto workload = std::make_shared<const Workload>();
+  return workload;
+}
+
+// What either flavour of an event points to.
+inline const Workload* Raw(const Workload* workload) {
+  return workload;
+}
+inline const Workload* Raw(const std::shared_ptr<const Workload>& workload) {
+  return workload.get();
 }
 
 inline ProcessExec FullExec() {

@@ -141,6 +141,8 @@ MF_SIZE(mf_exec_failed, 88);
 
 #include "masflow_bpf/wire_http.h"
 
+#include "masflow_bpf/wire_cgroup.h"
+
 /* What iter/task mf_family yields; never in a ring or a recording. */
 struct mf_family_entry {
   __u32 pid;

@@ -19,9 +19,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <variant>
 
 #include "masflow/export.h"
+#include "masflow/workload.h"
 
 namespace masflow {
 inline namespace v0 {
@@ -40,6 +42,12 @@ struct ProcessId {
   friend auto operator<=>(const ProcessId&, const ProcessId&) = default;
 };
 
+// A view borrows the workload until its callback returns, an owning event shares it.
+template <class Text>
+using WorkloadPointer =
+    std::conditional_t<std::is_same_v<Text, std::string_view>, const Workload*,
+                       std::shared_ptr<const Workload>>;
+
 // The process of an event, as it was at that event.
 template <class Text>
 struct BasicProcess {
@@ -49,6 +57,9 @@ struct BasicProcess {
   std::uint32_t gid = 0;        // real group id
   std::uint64_t cgroup_id = 0;  // inode number of the cgroup's directory; see SupportReport
   Text comm{};                  // the leader's name, at most 15 bytes
+  // The container or pod that this cgroup is of. Null: a process of the host, or not known;
+  // SessionStats counts the latter. Compared by identity.
+  WorkloadPointer<Text> workload{};
 
   friend bool operator==(const BasicProcess&, const BasicProcess&) = default;
 };

@@ -32,6 +32,7 @@
 #include "masflow/export.h"
 #include "masflow/stats.h"
 #include "masflow/support.h"
+#include "masflow/workload.h"
 
 namespace masflow {
 namespace internal {
@@ -66,6 +67,7 @@ struct SessionOptions {
   // If not empty: every record is also written to this file (created with mode 0600,
   // an existing one is truncated, a symbolic link refused).
   std::string record_to{};
+  WorkloadOptions workloads{};
 };
 
 struct DrainResult {

@@ -46,7 +46,7 @@ struct Loss {
 };
 
 // Counts since the stream was opened; they only grow. Once the stream is drained:
-//   produced == delivered + unheard + merged + malformed + lost_total()
+//   produced == delivered + unheard + merged + malformed + filtered + lost_total()
 struct StreamStats {
   std::uint64_t produced = 0;   // records due, counted in the kernel (and in the snapshot)
   std::uint64_t delivered = 0;  // handed to a callback or to AsyncNext
@@ -54,6 +54,7 @@ struct StreamStats {
   std::uint64_t merged = 0;     // snapshot entries that a live event had already announced,
                                 // and ends of processes that were gone before the snapshot
   std::uint64_t malformed = 0;  // not decodable; never seen but in damaged recordings
+  std::uint64_t filtered = 0;   // events that WorkloadFilter did not let pass
   std::array<std::uint64_t, kLossReasons> lost{};  // by LossReason
 
   std::uint64_t lost_total() const {
@@ -63,8 +64,15 @@ struct StreamStats {
   }
 };
 
+struct WorkloadStats {
+  std::uint64_t cgroups = 0;  // known now, some that are gone included
+  std::uint64_t pods = 0;     // with names, known now
+  std::uint64_t unknown = 0;  // events so far whose cgroup was not known
+};
+
 struct SessionStats {
   std::array<StreamStats, kStreamKinds> streams{};  // by StreamKind; zeros where none was opened
+  WorkloadStats workloads{};
 
   const StreamStats& operator[](StreamKind kind) const {
     return streams[static_cast<std::size_t>(kind)];

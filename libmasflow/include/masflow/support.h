@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "masflow/stats.h"
+#include "masflow/workload.h"
 
 namespace masflow {
 inline namespace v0 {
@@ -33,6 +34,8 @@ struct SupportReport {
   std::string cgroup_hierarchy{};    // whose ids events carry: "cgroup v2" or "cgroup v1 memory"
   std::string cgroup_mount{};        // where its directories are; empty: not mounted here
   std::vector<HookSupport> hooks{};  // of the streams opened so far, in that order
+  // Where the names of workloads come from; first, "cgroups", where their paths do.
+  std::vector<NameSourceState> names{};
 };
 
 }  // namespace v0

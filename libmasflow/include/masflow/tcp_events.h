@@ -80,6 +80,9 @@ struct BasicConnection {
   // first process seen to use the socket.
   bool owner_inferred = false;
   bool pre_existing = false;  // was open before the stream; its counts begin with the stream
+  // The pod or service that has the remote address, by the Kubernetes API; null: none, or not
+  // known. Of a connection within this machine: what the other end's own events say is better.
+  WorkloadPointer<Text> peer{};
 
   // The end that opened the connection, and the other one. Where the role is not known,
   // the local one and the remote one.

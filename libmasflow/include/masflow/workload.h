@@ -21,6 +21,8 @@
 namespace masflow {
 inline namespace v0 {
 
+class NameSource;
+
 enum class ContainerRuntime : std::uint8_t {
   kUnknown,  // a container, but its path does not say of which runtime
   kContainerd,
@@ -40,6 +42,12 @@ MASFLOW_EXPORT std::string_view Name(PodQos qos);
 enum class NamesFrom : std::uint8_t { kNobody, kPodLogs, kKubelet, kApiServer, kHost };
 // "pod logs", "kubelet", "api server", "host"; empty for kNobody.
 MASFLOW_EXPORT std::string_view Name(NamesFrom from);
+
+// How a source of names fares.
+struct NameSourceState {
+  std::string source{};  // "pod logs /var/log/pods", "api server", …
+  absl::Status state{};  // not OK: what is wrong, and what to do
+};
 
 // A container or pod as it was known when an event was delivered. Never changes: what is learned
 // later makes another one. Texts are raw bytes, as those of events, and empty if not known.
@@ -65,6 +73,30 @@ struct Workload : std::enable_shared_from_this<Workload> {
   std::string pod_ip{};   // the first one
   std::string node_ip{};
   std::string service_name{};  // of a peer that is a service: that in pod_namespace
+};
+
+// Whose events are delivered. The lists are joined by "and", the values of one list by "or"; an
+// empty list lets all pass. A process passes by its own workload, a connection and an exchange by
+// that of the owner; what has no workload, or none whose names are known yet, does not pass. As
+// soon as a cgroup is known not to pass, the kernel sends nothing of it any more.
+struct WorkloadFilter {
+  std::vector<std::string> pods{};        // names
+  std::vector<std::string> namespaces{};  // names
+  std::vector<std::string> containers{};  // names, or the first 12 or more digits of ids
+
+  bool empty() const { return pods.empty() && namespaces.empty() && containers.empty(); }
+};
+
+// Where workloads get their names from, besides their cgroups; of the live kernel only: a
+// recording holds the names that were known.
+struct WorkloadOptions {
+  WorkloadFilter filter{};
+  // The log directories of the kubelet: of names of pods, and of those of containers. In a
+  // container: where the node's are mounted. Empty: not used. They need not exist yet.
+  std::string pod_logs = "/var/log/pods";
+  std::string container_logs = "/var/log/containers";
+  // Further ones. The session starts and stops them; each may be of one session only.
+  std::vector<std::shared_ptr<NameSource>> sources{};
 };
 
 // What a source of names knows of a pod. `uid` is what pods are known by.

@@ -95,8 +95,8 @@ bool HasOption(std::string_view options, std::string_view wanted) {
   return false;
 }
 
-// Where the hierarchy of `controller` ("" = version 2) is mounted, with its root.
-std::string FindMount(const std::string& controller) {
+// Where the hierarchy of `controller` ("" = version 2) is mounted.
+void FindMount(const std::string& controller, CgroupHierarchy* hierarchy) {
   std::ifstream file("/proc/self/mountinfo");
   for (std::string line; std::getline(file, line);) {
     std::istringstream fields(line);
@@ -108,10 +108,11 @@ std::string FindMount(const std::string& controller) {
     const bool match =
         controller.empty() ? type == "cgroup2" : type == "cgroup" && HasOption(options, controller);
     if (match) {
-      return Unescape(point);
+      hierarchy->mount = Unescape(point);
+      hierarchy->root = root == "/" ? "" : Unescape(root);
+      return;
     }
   }
-  return {};
 }
 
 CgroupHierarchy ChooseHierarchy(const btf* kernel) {
@@ -125,12 +126,18 @@ CgroupHierarchy ChooseHierarchy(const btf* kernel) {
       const std::string wanted = std::string(controller) + "_cgrp_id";
       for (int i = 0; bound.count(controller) != 0 && i < btf_vlen(type); ++i) {
         if (wanted == btf__name_by_offset(kernel, values[i].name_off)) {
-          return {values[i].val, std::string("cgroup v1 ") + controller, FindMount(controller)};
+          CgroupHierarchy found{.v1_subsys = values[i].val,
+                                .name = std::string("cgroup v1 ") + controller,
+                                .number = bound.at(controller)};
+          FindMount(controller, &found);
+          return found;
         }
       }
     }
   }
-  return {-1, "cgroup v2", FindMount("")};
+  CgroupHierarchy unified{.name = "cgroup v2"};
+  FindMount("", &unified);
+  return unified;
 }
 
 }  // namespace

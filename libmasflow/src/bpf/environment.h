@@ -19,8 +19,10 @@ namespace masflow::internal {
 // and hybrid hosts a v1 controller, as there every task may be in the v2 root.
 struct CgroupHierarchy {
   int v1_subsys = -1;  // index of the controller in this kernel; -1: version 2
-  std::string name;    // "cgroup v2", "cgroup v1 memory"
-  std::string mount;   // where it is mounted; empty: nowhere in our mount namespace
+  std::string name{};  // "cgroup v2", "cgroup v1 memory"
+  std::string mount{}; // where it is mounted; empty: nowhere in our mount namespace
+  std::string root{};  // the cgroup that is mounted there, "" for the hierarchy's root
+  int number = 0;      // of the hierarchy in the kernel
 };
 
 class Environment {

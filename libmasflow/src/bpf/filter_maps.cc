@@ -62,11 +62,14 @@ std::set<std::uint32_t> Descendants(const std::vector<mf_family_entry>& family,
 
 }  // namespace
 
-FilterMaps::FilterMaps(ProcessFilter filter, std::vector<std::uint64_t> cgroup_ids)
-    : filter_(std::move(filter)), cgroup_ids_(std::move(cgroup_ids)) {}
+FilterMaps::FilterMaps(ProcessFilter filter, std::vector<std::uint64_t> cgroup_ids,
+                       int muted_cgroups)
+    : filter_(std::move(filter)),
+      cgroup_ids_(std::move(cgroup_ids)),
+      muted_cgroups_(muted_cgroups) {}
 
 absl::StatusOr<FilterMaps> FilterMaps::Create(const Environment& environment,
-                                              ProcessFilter filter) {
+                                              ProcessFilter filter, int muted_cgroups) {
   std::vector<std::uint64_t> ids;
   for (const std::string& path : filter.cgroups) {
     absl::StatusOr<std::uint64_t> id = environment.CgroupId(path);
@@ -75,10 +78,10 @@ absl::StatusOr<FilterMaps> FilterMaps::Create(const Environment& environment,
     }
     ids.push_back(*id);
   }
-  return FilterMaps(std::move(filter), std::move(ids));
+  return FilterMaps(std::move(filter), std::move(ids), muted_cgroups);
 }
 
-void FilterMaps::Size(bpf_object* object) const {
+absl::Status FilterMaps::Size(bpf_object* object) const {
   const std::array<std::pair<const char*, bool>, 5> maps{{{"filter_pids", !filter_.pids.empty()},
                                                           {"filter_trees", by_tree()},
                                                           {"filter_uids", by_uid()},
@@ -89,6 +92,13 @@ void FilterMaps::Size(bpf_object* object) const {
       bpf_map__set_max_entries(bpf_object__find_map_by_name(object, name), 1);
     }
   }
+  bpf_map* const muted = bpf_object__find_map_by_name(object, "filter_muted");
+  if (!by_workload()) {
+    bpf_map__set_max_entries(muted, 1);
+  } else if (const int error = -bpf_map__reuse_fd(muted, muted_cgroups_); error != 0) {
+    return ErrnoStatus(error, "cannot share the table of the cgroups that are not wanted");
+  }
+  return absl::OkStatus();
 }
 
 absl::Status FilterMaps::Fill(bpf_object* object) const {

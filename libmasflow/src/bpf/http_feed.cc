@@ -34,8 +34,8 @@ HttpFeed::~HttpFeed() {
 absl::StatusOr<std::unique_ptr<StreamFeed>> HttpFeed::Open(const Environment& environment,
                                                            const HttpOptions& options,
                                                            const ForcedMechanisms& forced,
-                                                           int tcp_connections) {
-  absl::StatusOr<FilterMaps> filter = FilterMaps::Create(environment, options.filter.process);
+                                                           int muted_cgroups, int tcp_connections) {
+  absl::StatusOr<FilterMaps> filter = FilterMaps::Create(environment, options.filter.process, muted_cgroups);
   if (!filter.ok()) {
     return filter.status();
   }
@@ -62,7 +62,9 @@ absl::StatusOr<bpf_object_skeleton*> HttpFeed::OpenObject(const Environment& env
   rodata->response_capture = options_.response_capture;
   rodata->filter_by_process = filter_.any();
   filter_.Configure(environment, rodata);
-  filter_.Size(skeleton_->obj);
+  if (absl::Status status = filter_.Size(skeleton_->obj); !status.ok()) {
+    return status;
+  }
   ConfigureTcpFilter(options_.filter, rodata);
   SizeTcpFilter(options_.filter, skeleton_->obj);
   bpf_map__set_max_entries(skeleton_->maps.http_conns, options_.max_connections);

@@ -29,7 +29,7 @@ class HttpFeed final : public StreamFeed {
   static absl::StatusOr<std::unique_ptr<StreamFeed>> Open(const Environment& environment,
                                                           const HttpOptions& options,
                                                           const ForcedMechanisms& forced,
-                                                          int tcp_connections);
+                                                          int muted_cgroups, int tcp_connections);
   ~HttpFeed() override;
 
   int timer_fd() const override { return timer_.fd(); }

@@ -19,6 +19,7 @@
 #include "bpf/process_feed.h"
 #include "bpf/stream_feed.h"
 #include "bpf/tcp_feed.h"
+#include "bpf/workload_feed.h"
 #include "core/unique_fd.h"
 
 namespace masflow::internal {
@@ -47,9 +48,11 @@ KernelTime Now() {
 // `latency`. A look that finds nothing sends us to sleep again, and stops the timer.
 class LiveSource : public RecordSource {
  public:
-  LiveSource(LiveSourceOptions options, Environment environment, UniqueFd epoll, UniqueFd timer)
+  LiveSource(LiveSourceOptions options, Environment environment,
+             std::unique_ptr<WorkloadFeed> workloads, UniqueFd epoll, UniqueFd timer)
       : options_(std::move(options)),
         environment_(std::move(environment)),
+        workloads_(std::move(workloads)),
         epoll_(std::move(epoll)),
         timer_(std::move(timer)) {
     ReadClocks();
@@ -61,6 +64,9 @@ class LiveSource : public RecordSource {
   int poll_fd() const override { return epoll_.get(); }
   void Wake() override { SetTimer(kNow); }
   DrainResult Drain(std::size_t max, RecordSink& sink) override;
+  void SetMuted(std::uint64_t cgroup_id, bool muted) override {
+    workloads_->SetMuted(cgroup_id, muted);
+  }
   SourceCounters Counters(StreamKind stream) const override;
   ClockMapping Clock() const override;
   SupportReport Support() const override;
@@ -73,11 +79,13 @@ class LiveSource : public RecordSource {
     bool watched = false;    // in epoll_
     bool caught_up = false;  // said so
     bool emptied = false;    // in this turn: what came since waits for the next one
+    KernelTime marked{};     // what was produced until then is before the mark of this turn
   };
 
   absl::StatusOr<std::unique_ptr<StreamFeed>> OpenFeed(const StreamConfig& config) const;
   Slot& slot(StreamKind stream) { return slots_[static_cast<std::size_t>(stream)]; }
   const Slot& slot(StreamKind stream) const { return slots_[static_cast<std::size_t>(stream)]; }
+  void BeginTurn(RecordSink& sink);
   std::size_t KeptForLater(std::size_t index, std::size_t max) const;
   RecordSink::Verdict DrainSlot(StreamKind stream, std::size_t max, RecordSink& sink,
                                 std::size_t* records);
@@ -92,6 +100,7 @@ class LiveSource : public RecordSource {
 
   const LiveSourceOptions options_;
   const Environment environment_;
+  const std::unique_ptr<WorkloadFeed> workloads_;
   const UniqueFd epoll_;
   const UniqueFd timer_;
   std::mutex timer_mutex_;
@@ -104,18 +113,20 @@ class LiveSource : public RecordSource {
 };
 
 absl::StatusOr<std::unique_ptr<StreamFeed>> LiveSource::OpenFeed(const StreamConfig& config) const {
+  const int muted = workloads_->muted_cgroups();
   if (const auto* process = std::get_if<ProcessOptions>(&config)) {
-    return ProcessFeed::Open(environment_, *process, options_.forced);
+    return ProcessFeed::Open(environment_, *process, options_.forced, muted);
   }
   if (const auto* tcp = std::get_if<TcpOptions>(&config)) {
-    return TcpFeed::Open(environment_, *tcp, options_.forced);
+    return TcpFeed::Open(environment_, *tcp, options_.forced, muted);
   }
   const auto* const tcp_feed = static_cast<const TcpFeed*>(slot(StreamKind::kTcp).feed.get());
-  return HttpFeed::Open(environment_, std::get<HttpOptions>(config), options_.forced,
+  return HttpFeed::Open(environment_, std::get<HttpOptions>(config), options_.forced, muted,
                         tcp_feed == nullptr ? -1 : tcp_feed->connections());
 }
 
 absl::Status LiveSource::Open(const StreamConfig& config) {
+  workloads_->Attach(environment_);
   absl::StatusOr<std::unique_ptr<StreamFeed>> feed = OpenFeed(config);
   if (!feed.ok()) {
     return feed.status();
@@ -148,12 +159,7 @@ void LiveSource::SetPaused(StreamKind stream, bool paused) {
 
 DrainResult LiveSource::Drain(std::size_t max, RecordSink& sink) {
   ReadClocks();
-  for (Slot& open : slots_) {
-    if (open.feed != nullptr) {
-      open.feed->BeginTurn();
-      open.emptied = false;
-    }
-  }
+  BeginTurn(sink);
   DrainResult result;
   RecordSink::Verdict verdict = RecordSink::Verdict::kContinue;
   for (std::size_t i = 0; i < kStreamKinds && result.records < max; ++i) {
@@ -169,6 +175,20 @@ DrainResult LiveSource::Drain(std::size_t max, RecordSink& sink) {
   ReportLoss(sink, /*all=*/result.records == 0);
   AwaitMore(result.more, result.records);
   return result;
+}
+
+// The order makes every record find its workload: first the marks, then the news, then the records
+// before the marks.
+void LiveSource::BeginTurn(RecordSink& sink) {
+  for (Slot& open : slots_) {
+    if (open.feed != nullptr) {
+      open.feed->BeginTurn();
+      open.emptied = false;
+      open.marked = Now();
+      open.feed->ring().MarkEnd();
+    }
+  }
+  workloads_->Update(sink);
 }
 
 // Processes come first, so that one is known before its connections; but a flood of one
@@ -189,8 +209,8 @@ RecordSink::Verdict LiveSource::DrainSlot(StreamKind stream, std::size_t max, Re
   std::size_t left = max;
   Verdict verdict = DrainBacklog(stream, &left, sink);
   if (left > 0 && verdict == Verdict::kContinue) {
-    const KernelTime begin = Now();
-    const RingReader::Turn turn = feed.ring().Drain(left, feed.Screened(sink));
+    const RingReader::Turn turn = feed.ring().Drain(left, feed.Screened(sink),
+                                                    [&] { workloads_->Update(sink); });
     left -= turn.records;
     verdict = turn.verdict;
     drained.emptied = turn.emptied;
@@ -199,7 +219,7 @@ RecordSink::Verdict LiveSource::DrainSlot(StreamKind stream, std::size_t max, Re
         drained.caught_up = true;
         verdict = sink.OnCaughtUp(stream);
       }
-      feed.OnRingEmptied(begin);
+      feed.OnRingEmptied(drained.marked);
     }
   }
   if (verdict == Verdict::kContinue) {
@@ -337,7 +357,8 @@ SupportReport LiveSource::Support() const {
                        .architecture = environment_.architecture(),
                        .cgroup_hierarchy = environment_.cgroups().name,
                        .cgroup_mount = environment_.cgroups().mount,
-                       .hooks = {}};
+                       .hooks = {},
+                       .names = workloads_->Report()};
   for (const Slot& open : slots_) {
     if (open.feed != nullptr) {
       const std::vector<HookSupport> hooks = open.feed->Report();
@@ -354,15 +375,22 @@ absl::StatusOr<std::shared_ptr<RecordSource>> MakeLiveSource(LiveSourceOptions o
   if (!environment.ok()) {
     return environment.status();
   }
+  absl::StatusOr<std::unique_ptr<WorkloadFeed>> workloads =
+      WorkloadFeed::Create(std::move(options.workloads));
+  if (!workloads.ok()) {
+    return workloads.status();
+  }
   UniqueFd epoll(epoll_create1(EPOLL_CLOEXEC));
   UniqueFd timer(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
   epoll_event event{.events = EPOLLIN, .data = {}};
   if (!epoll.valid() || !timer.valid() ||
-      epoll_ctl(epoll.get(), EPOLL_CTL_ADD, timer.get(), &event) != 0) {
+      epoll_ctl(epoll.get(), EPOLL_CTL_ADD, timer.get(), &event) != 0 ||
+      ((*workloads)->fd() >= 0 &&
+       epoll_ctl(epoll.get(), EPOLL_CTL_ADD, (*workloads)->fd(), &event) != 0)) {
     return ErrnoStatus(errno, "cannot create the descriptors of the session");
   }
-  return std::make_shared<LiveSource>(std::move(options), *std::move(environment), std::move(epoll),
-                                      std::move(timer));
+  return std::make_shared<LiveSource>(std::move(options), *std::move(environment),
+                                      *std::move(workloads), std::move(epoll), std::move(timer));
 }
 
 }  // namespace masflow::internal

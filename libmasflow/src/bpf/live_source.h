@@ -14,7 +14,8 @@ namespace masflow::internal {
 
 struct LiveSourceOptions {
   std::chrono::microseconds latency = std::chrono::milliseconds(10);
-  ForcedMechanisms forced{};  // for tests
+  WorkloadOptions workloads{};  // but the filter, which the session applies
+  ForcedMechanisms forced{};    // for tests
 };
 
 // The running kernel. Errors as Session::Create.

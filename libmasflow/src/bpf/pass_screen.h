@@ -32,6 +32,7 @@ class PassScreen final : public RecordSink {
   Verdict OnRecord(StreamKind stream, RecordBytes record) override;
   void OnLoss(const Loss& loss) override { sink_->OnLoss(loss); }
   Verdict OnCaughtUp(StreamKind stream) override { return sink_->OnCaughtUp(stream); }
+  void OnWorkload(RecordBytes news) override { sink_->OnWorkload(news); }
 
  private:
   struct Totals {

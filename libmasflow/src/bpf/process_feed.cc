@@ -83,8 +83,9 @@ ProcessFeed::~ProcessFeed() {
 
 absl::StatusOr<std::unique_ptr<StreamFeed>> ProcessFeed::Open(const Environment& environment,
                                                               const ProcessOptions& options,
-                                                              const ForcedMechanisms& forced) {
-  absl::StatusOr<FilterMaps> filter = FilterMaps::Create(environment, options.filter);
+                                                              const ForcedMechanisms& forced,
+                                                              int muted_cgroups) {
+  absl::StatusOr<FilterMaps> filter = FilterMaps::Create(environment, options.filter, muted_cgroups);
   if (!filter.ok()) {
     return filter.status();
   }
@@ -109,7 +110,9 @@ absl::StatusOr<bpf_object_skeleton*> ProcessFeed::OpenObject(const Environment& 
   filter_.Configure(environment, skeleton_->rodata);
   skeleton_->rodata->args_limit = options_.args_limit;
   skeleton_->rodata->emit_forks = options_.forks;
-  filter_.Size(object);
+  if (absl::Status status = filter_.Size(object); !status.ok()) {
+    return status;
+  }
   bpf_map__set_max_entries(skeleton_->maps.process_ring, static_cast<__u32>(options_.ring_bytes));
   skeleton_->bss->process_state.bytes = options_.ring_bytes;
   bpf_map__set_autocreate(skeleton_->maps.snapshot_scratch, options_.snapshot);

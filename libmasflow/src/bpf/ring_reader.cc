@@ -13,6 +13,16 @@
 
 namespace masflow::internal {
 
+namespace {
+
+// What a record takes in the ring (kernel/bpf/ringbuf.c): with a header, and in steps of 8.
+constexpr unsigned long SlotBytes(std::size_t size) {
+  constexpr std::size_t kHeader = 8;
+  return (size + kHeader + 7) / 8 * 8;
+}
+
+}  // namespace
+
 // kernel/bpf/ringbuf.c: page 0 holds the consumer's position, page 1 the producers'.
 struct RingReader::Positions {
   explicit Positions(int map_fd)
@@ -65,23 +75,38 @@ int RingReader::epoll_fd() const {
   return ring_buffer__epoll_fd(ring_);
 }
 
-RingReader::Turn RingReader::Drain(std::size_t max, RecordSink& sink) {
+void RingReader::MarkEnd() {
+  end_ = positions_->At(1);
+}
+
+RingReader::Turn RingReader::Drain(std::size_t max, RecordSink& sink,
+                                   const std::function<void()>& late) {
   sink_ = &sink;
+  late_ = &late;
   left_ = max;
   turn_ = {};
-  // libbpf 1.1 takes no count; a negative return from OnSample ends the batch, after the
-  // sample has been taken off the ring.
-  turn_.emptied = ring_buffer__consume(ring_) >= 0;
+  if (positions_->At(0) < end_) {
+    // libbpf 1.1 takes no count; a negative return from OnSample ends the batch, after the
+    // sample has been taken off the ring.
+    turn_.emptied = ring_buffer__consume(ring_) >= 0;
+  }
+  turn_.emptied = turn_.emptied || positions_->At(0) >= end_;
   return turn_;
 }
 
 int RingReader::OnSample(void* self, void* data, std::size_t size) {
   auto* reader = static_cast<RingReader*>(self);
   Turn& turn = reader->turn_;
+  // While a sample is handled libbpf shows the position before it.
+  const unsigned long begin = reader->positions_->At(0);
+  if (begin >= reader->end_) {
+    (*reader->late_)();  // what lay before the mark was empty: libbpf passes over that by itself
+  }
   ++turn.records;
   turn.verdict = reader->sink_->OnRecord(reader->stream_,
                                          RecordBytes(static_cast<const std::byte*>(data), size));
-  const bool go_on = turn.verdict == RecordSink::Verdict::kContinue && --reader->left_ > 0;
+  const bool go_on = turn.verdict == RecordSink::Verdict::kContinue && --reader->left_ > 0 &&
+                     begin + SlotBytes(size) < reader->end_;
   return go_on ? 0 : -ECANCELED;
 }
 

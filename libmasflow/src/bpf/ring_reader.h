@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include <absl/status/statusor.h>
@@ -29,12 +30,17 @@ class RingReader {
   // Readable after a wake-up from the kernel, until the ring is empty.
   int epoll_fd() const;
 
+  // Up to here Drain() takes. What is looked up elsewhere after this call holds for all records
+  // before the mark.
+  void MarkEnd();
+
   struct Turn {
     std::size_t records = 0;
     RecordSink::Verdict verdict = RecordSink::Verdict::kContinue;  // of the last record
-    bool emptied = false;                                          // saw the end of the ring
+    bool emptied = false;                                          // came to the mark
   };
-  Turn Drain(std::size_t max, RecordSink& sink);
+  // `late` is called before each record behind the mark: one can slip through.
+  Turn Drain(std::size_t max, RecordSink& sink, const std::function<void()>& late);
 
   // Nothing is in the ring, not even a record that is still being written.
   bool Empty() const;
@@ -63,8 +69,11 @@ class RingReader {
   ring_buffer* ring_ = nullptr;
   std::unique_ptr<Positions> positions_;
 
+  unsigned long end_ = 0;  // position of the mark
+
   // Of the Drain in progress.
   RecordSink* sink_ = nullptr;
+  const std::function<void()>* late_ = nullptr;
   std::size_t left_ = 0;
   Turn turn_;
 

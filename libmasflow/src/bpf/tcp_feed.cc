@@ -35,8 +35,9 @@ TcpFeed::~TcpFeed() {
 
 absl::StatusOr<std::unique_ptr<StreamFeed>> TcpFeed::Open(const Environment& environment,
                                                           const TcpOptions& options,
-                                                          const ForcedMechanisms& forced) {
-  absl::StatusOr<FilterMaps> filter = FilterMaps::Create(environment, options.filter.process);
+                                                          const ForcedMechanisms& forced,
+                                                              int muted_cgroups) {
+  absl::StatusOr<FilterMaps> filter = FilterMaps::Create(environment, options.filter.process, muted_cgroups);
   if (!filter.ok()) {
     return filter.status();
   }
@@ -63,7 +64,9 @@ absl::StatusOr<bpf_object_skeleton*> TcpFeed::OpenObject(const Environment& envi
   rodata->emit_last_data = by_interval();
   rodata->filter_by_process = filter_.any();
   filter_.Configure(environment, rodata);
-  filter_.Size(skeleton_->obj);
+  if (absl::Status status = filter_.Size(skeleton_->obj); !status.ok()) {
+    return status;
+  }
   ConfigureTcpFilter(options_.filter, rodata);
   SizeTcpFilter(options_.filter, skeleton_->obj);
   bpf_map__set_max_entries(skeleton_->maps.connections, options_.max_connections);

@@ -26,7 +26,7 @@ class TcpFeed final : public StreamFeed {
  public:
   static absl::StatusOr<std::unique_ptr<StreamFeed>> Open(const Environment& environment,
                                                           const TcpOptions& options,
-                                                          const ForcedMechanisms& forced);
+                                                          const ForcedMechanisms& forced, int muted_cgroups);
   ~TcpFeed() override;
 
   int timer_fd() const override { return timer_.fd(); }

@@ -57,6 +57,9 @@ class RecordSink {
   // still holds records back. Then it is asked again in the next Drain, for which the sink
   // cares; a source that ends asks until it gets kContinue, and ends only then.
   virtual Verdict OnCaughtUp(StreamKind stream) = 0;
+  // Of cgroups and names (wire/workload_record.h), before the first record that rests on it. Not
+  // of a stream: no record, and not counted.
+  virtual void OnWorkload(RecordBytes news) = 0;
 };
 
 // Unless said otherwise all methods are called by one thread at a time. Open and
@@ -79,6 +82,13 @@ class RecordSource {
   // Hands at most `max` records to the sink. Never blocks. If `more` is returned,
   // poll_fd stays readable.
   virtual DrainResult Drain(std::size_t max, RecordSink& sink) = 0;
+
+  // The kernel side may leave out the events of this cgroup, or not any more. May be called from
+  // within Drain. A hint: not every source can.
+  virtual void SetMuted(std::uint64_t cgroup_id, bool muted) {
+    static_cast<void>(cgroup_id);
+    static_cast<void>(muted);
+  }
 
   // Any thread, but not while Open or Close runs. Zeros for a closed stream.
   virtual SourceCounters Counters(StreamKind stream) const = 0;

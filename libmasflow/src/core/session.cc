@@ -21,7 +21,8 @@ absl::StatusOr<Session> Session::Create(SessionOptions options) {
   if (!source.ok()) {
     return source.status();
   }
-  return Session(std::make_shared<internal::SessionCore>(*std::move(source)));
+  return Session(std::make_shared<internal::SessionCore>(*std::move(source),
+                                                         std::move(options.workloads.filter)));
 }
 
 Session::Session(std::shared_ptr<internal::SessionCore> core) : core_(std::move(core)) {}

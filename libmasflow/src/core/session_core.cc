@@ -15,7 +15,10 @@ std::size_t Index(StreamKind kind) {
 
 }  // namespace
 
-SessionCore::SessionCore(std::shared_ptr<RecordSource> source) : source_(std::move(source)) {}
+SessionCore::SessionCore(std::shared_ptr<RecordSource> source, WorkloadFilter filter)
+    : source_(std::move(source)), attribution_(std::move(filter), [this](auto id, bool muted) {
+        source_->SetMuted(id, muted);
+      }) {}
 
 SessionCore::~SessionCore() = default;
 
@@ -242,6 +245,7 @@ bool SessionCore::AnyPending() const {
 
 SessionStats SessionCore::stats() const {
   SessionStats stats;
+  stats.workloads = attribution_.stats();
   std::lock_guard lock(table_);
   for (std::size_t i = 0; i < kStreamKinds; ++i) {
     if (streams_[i].sink == nullptr) {

@@ -19,6 +19,7 @@
 #include "core/record_source.h"
 #include "core/stream_sink.h"
 #include "masflow/session.h"
+#include "workload/attribution.h"
 
 namespace masflow::internal {
 
@@ -29,7 +30,7 @@ namespace masflow::internal {
 //            and Counters, so that stats() never waits for a callback.
 class SessionCore : private RecordSink {
  public:
-  explicit SessionCore(std::shared_ptr<RecordSource> source);
+  explicit SessionCore(std::shared_ptr<RecordSource> source, WorkloadFilter filter = {});
   ~SessionCore() override;
 
   // See Session.
@@ -41,6 +42,9 @@ class SessionCore : private RecordSink {
   SupportReport support() const;
   WallTime ToWallTime(KernelTime time) const;
   absl::Status status() const { return source_->EndStatus(); }
+
+  // For the streams, on the driving thread.
+  Attribution& attribution() { return attribution_; }
 
   absl::Status OpenStream(const StreamConfig& config, std::shared_ptr<StreamSink> sink);
   // Detaches. From a callback the hooks go at the end of the turn, but no callback follows.
@@ -69,6 +73,7 @@ class SessionCore : private RecordSink {
   Verdict OnRecord(StreamKind stream, RecordBytes record) override;
   void OnLoss(const Loss& loss) override;
   Verdict OnCaughtUp(StreamKind stream) override;
+  void OnWorkload(RecordBytes news) override { attribution_.OnNews(news); }
 
   void BeginTurn();
   DrainResult DrainTurn(std::size_t max_records);
@@ -78,6 +83,7 @@ class SessionCore : private RecordSink {
   void CloseNow(StreamKind kind, bool aborted);
 
   const std::shared_ptr<RecordSource> source_;
+  Attribution attribution_;
   std::atomic<bool> stopped_{false};
   std::atomic<bool> ended_{false};
 

@@ -21,7 +21,7 @@ absl::StatusOr<std::shared_ptr<RecordSource>> MakePlainSource(const SessionOptio
     }
     return custom->source;
   }
-  return MakeLiveSource({.latency = options.latency});
+  return MakeLiveSource({.latency = options.latency, .workloads = options.workloads});
 }
 
 }  // namespace

@@ -91,14 +91,20 @@ class EventStreamCore : public StreamSink {
     stats->unheard += unheard_.load(std::memory_order_acquire);
     stats->merged += merged_.load(std::memory_order_acquire);
     stats->malformed += malformed_.load(std::memory_order_acquire);
+    stats->filtered += filtered_.load(std::memory_order_acquire);
   }
 
  protected:
   // False: AsyncNext is in use, and none waits for an event.
   bool CanDeliver() const { return !pulled_ || operation_ != nullptr; }
 
+  // Says whose it is, and hands it out if it is wanted.
   template <class View>
-  void DeliverView(const View& view) {
+  void DeliverView(View& view) {
+    if (!session_->attribution().Attribute(&view)) {
+      Add(filtered_, 1);
+      return;
+    }
     if (operation_ != nullptr) {
       Add(delivered_, 1);
       std::exchange(operation_, nullptr)->Complete(Own(view));
@@ -146,6 +152,7 @@ class EventStreamCore : public StreamSink {
   std::atomic<std::uint64_t> unheard_{0};
   std::atomic<std::uint64_t> merged_{0};
   std::atomic<std::uint64_t> malformed_{0};
+  std::atomic<std::uint64_t> filtered_{0};
 };
 
 // Of a stream each of whose records is an event. Traits: also `Decoder`, whose
@@ -163,12 +170,12 @@ class StreamCore : public EventStreamCore<Traits> {
 
  protected:
   void Deliver(RecordBytes record) {
-    const auto view = decoder_.Decode(record);
+    auto view = decoder_.Decode(record);
     if (!view.has_value()) {
       this->NoteMalformed();
       return;
     }
-    std::visit([this](const auto& event) { this->DeliverView(event); }, *view);
+    std::visit([this](auto& event) { this->DeliverView(event); }, *view);
   }
 
  private:

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string>
 
+#include "format/workload_json.h"
+
 namespace masflow::internal {
 namespace {
 
@@ -62,6 +64,7 @@ void AddConnection(const ConnectionView& c, std::optional<std::string_view> role
   line->Flag("masflow.owner_inferred", c.owner_inferred);
   line->Flag("masflow.pre_existing", c.pre_existing);
   line->Number("masflow.netns", c.netns);
+  AddPeer(c.peer, line);
 }
 
 void CloseLine(const ConnectionView& c, JsonLine* line) {

@@ -11,6 +11,7 @@
 #include "format/http_parts.h"
 #include "format/numbers.h"
 #include "format/text_line.h"
+#include "format/workload_text.h"
 #include "masflow/format.h"
 
 namespace masflow {
@@ -94,6 +95,7 @@ void AppendMarks(const HttpExchangeView& e, std::string* out) {
   out->append(e.request_head_truncated ? " (request head truncated)" : "");
   out->append(e.response_head_truncated ? " (response head truncated)" : "");
   internal::AppendInferred(e.connection, out);
+  internal::AppendWorkloads(e.connection, out);
 }
 
 // `mark` tells requests and responses apart, as curl does.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "format/json_line.h"
 
+#include "format/workload_json.h"
+
 #include <string.h>
 
 namespace masflow::internal {
@@ -35,11 +37,20 @@ void JsonLine::Array(const List& texts) {
   out_->append(separator == '[' ? "[]" : "]");
 }
 
-void JsonLine::Texts(std::string_view prefix, std::string_view name,
-                     const std::vector<std::string_view>& values) {
+void JsonLine::ForeignKey(std::string_view prefix, std::string_view name) {
   out_->push_back(',');
   AppendJsonString(std::string(prefix).append(name), out_);
   out_->push_back(':');
+}
+
+void JsonLine::Text(std::string_view prefix, std::string_view name, std::string_view raw) {
+  ForeignKey(prefix, name);
+  AppendJsonString(raw, out_);
+}
+
+void JsonLine::Texts(std::string_view prefix, std::string_view name,
+                     const std::vector<std::string_view>& values) {
+  ForeignKey(prefix, name);
   Array(values);
 }
 
@@ -65,6 +76,7 @@ void JsonLine::Process(const ProcessView& process) {
   Number("process.pid", process.id.pid);
   Number("process.parent_pid", process.parent.pid);
   Number("process.real_user.id", process.uid);
+  AddWorkload(process.workload, this);
 }
 
 void JsonLine::ProcessExtras(const ProcessView& process) {
@@ -73,6 +85,7 @@ void JsonLine::ProcessExtras(const ProcessView& process) {
   Number("masflow.cgroup_id", process.cgroup_id);
   Number("masflow.process_start_ns", process.id.start.count());
   Number("masflow.parent_start_ns", process.parent.start.count());
+  AddWorkloadExtras(process.workload, this);
 }
 
 }  // namespace masflow::internal

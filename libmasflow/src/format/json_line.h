@@ -42,7 +42,9 @@ class JsonLine {
   }
 
   void Text(std::string_view key, std::string_view raw);
-  // An array, by a key of which `name` is not ours.
+  // By a key of which `name` is not ours.
+  void Text(std::string_view prefix, std::string_view name, std::string_view raw);
+  // The same of an array.
   void Texts(std::string_view prefix, std::string_view name,
              const std::vector<std::string_view>& values);
   void Arguments(std::string_view key, std::string_view raw);
@@ -62,6 +64,7 @@ class JsonLine {
 
  private:
   void Key(std::string_view key);
+  void ForeignKey(std::string_view prefix, std::string_view name);
   template <class List>
   void Array(const List& texts);
 

@@ -56,6 +56,11 @@ void AppendText(const SupportReport& report, std::string* out) {
     cgroups += report.cgroup_mount.empty() ? ", not mounted here" : " at " + report.cgroup_mount;
   }
   AppendLine("cgroup ids ", cgroups, out);
+  for (const NameSourceState& names : report.names) {
+    const std::string state =
+        names.state.ok() ? "works" : std::string(names.state.message());
+    AppendLine("names      ", names.source + ": " + state, out);
+  }
   if (report.hooks.empty()) {
     return;
   }

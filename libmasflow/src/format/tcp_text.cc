@@ -10,6 +10,7 @@
 #include "format/escape.h"
 #include "format/numbers.h"
 #include "format/text_line.h"
+#include "format/workload_text.h"
 #include "masflow/format.h"
 
 namespace masflow {
@@ -34,6 +35,7 @@ void AppendHead(const ConnectionView& c, WallTime at, const EventName& name, Tex
 void AppendMarks(const ConnectionView& c, std::string* out) {
   internal::AppendInferred(c, out);
   out->append(c.role.has_value() ? "" : " (role unknown)");
+  internal::AppendWorkloads(c, out);
 }
 
 // The thread that did it, where that is not the first one of its process.
@@ -183,6 +185,7 @@ void AppendText(const TcpListenView& e, WallTime at, TextStyle style, std::strin
   AppendField("  backlog=", e.backlog, out);
   out->append(e.connection.pre_existing ? " (was open)" : "");
   out->append(e.connection.owner_inferred ? " (owner inferred)" : "");
+  internal::AppendWorkloads(e.connection, out);
 }
 
 }  // namespace v0

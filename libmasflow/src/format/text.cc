@@ -10,6 +10,7 @@
 #include "format/escape.h"
 #include "format/numbers.h"
 #include "format/text_line.h"
+#include "format/workload_text.h"
 #include "masflow/format.h"
 
 namespace masflow {
@@ -86,6 +87,7 @@ void AppendText(const ProcessExecView& e, WallTime at, TextStyle style, std::str
     AppendField(" tid=", e.tid, out);
   }
   AppendExecutable(e, out);
+  internal::AppendWorkload(e.process, out);
 }
 
 void AppendText(const ProcessExitView& e, WallTime at, TextStyle style, std::string* out) {
@@ -104,6 +106,7 @@ void AppendText(const ProcessExitView& e, WallTime at, TextStyle style, std::str
   out->append(" after ");
   AppendDuration(e.duration, out);
   out->append(e.core_dumped ? ", core dumped" : "");
+  internal::AppendWorkload(e.process, out);
 }
 
 void AppendText(const ProcessForkView& e, WallTime at, TextStyle style, std::string* out) {
@@ -112,6 +115,7 @@ void AppendText(const ProcessForkView& e, WallTime at, TextStyle style, std::str
   if (e.parent_tid != e.process.parent.pid) {
     AppendField(" tid=", e.parent_tid, out);
   }
+  internal::AppendWorkload(e.process, out);
 }
 
 void AppendText(const ProcessExecFailureView& e, WallTime at, TextStyle style, std::string* out) {
@@ -129,6 +133,7 @@ void AppendText(const ProcessExecFailureView& e, WallTime at, TextStyle style, s
   if (e.tid != e.process.id.pid) {
     AppendField(" tid=", e.tid, out);
   }
+  internal::AppendWorkload(e.process, out);
 }
 
 void AppendText(const Loss& loss, WallTime at, TextStyle style, std::string* out) {

@@ -126,7 +126,7 @@ void Exchange::SetLastByte(std::optional<KernelTime> time) {
   }
 }
 
-const HttpExchangeView& Exchange::view() {
+HttpExchangeView& Exchange::view() {
   event.method = At(method_);
   event.target = At(target_);
   if (has_host_) {

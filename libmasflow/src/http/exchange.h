@@ -34,7 +34,7 @@ class Exchange {
   bool line_cut() const { return line_cut_; }
 
   // Valid until the exchange is changed.
-  const HttpExchangeView& view();
+  HttpExchangeView& view();
 
   HttpExchangeView event{};  // its texts: see view()
   Exchange* next = nullptr;  // in whatever list it is

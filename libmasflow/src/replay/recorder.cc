@@ -107,6 +107,9 @@ class RecordingSource final : public RecordSource {
   }
 
   void SetPaused(StreamKind stream, bool paused) override { inner_->SetPaused(stream, paused); }
+  void SetMuted(std::uint64_t cgroup_id, bool muted) override {
+    inner_->SetMuted(cgroup_id, muted);
+  }
   int poll_fd() const override { return inner_->poll_fd(); }
   void Wake() override { inner_->Wake(); }
   SourceCounters Counters(StreamKind stream) const override { return inner_->Counters(stream); }
@@ -134,6 +137,10 @@ class RecordingSource final : public RecordSource {
     Verdict OnCaughtUp(StreamKind stream) override {
       source_.writer_.AddCaughtUp(stream);
       return sink_.OnCaughtUp(stream);
+    }
+    void OnWorkload(RecordBytes news) override {
+      source_.writer_.AddWorkload(news);
+      sink_.OnWorkload(news);
     }
 
    private:

@@ -19,8 +19,8 @@ inline constexpr std::uint32_t kRecordingByteOrder = 0x01020304;
 inline constexpr std::uint32_t kRecordingByteOrderSwapped = 0x04030201;
 
 // A new frame type or a new stream raises it; what the records hold is MF_WIRE_VERSION's.
-// Readers take all versions up to theirs. 2: the TCP stream. 3: the HTTP stream.
-inline constexpr std::uint32_t kRecordingFormatVersion = 3;
+// Readers take all versions up to theirs. 2: the TCP stream. 3: the HTTP stream. 4: workloads.
+inline constexpr std::uint32_t kRecordingFormatVersion = 4;
 
 // Followed by the three texts, one after the other, and zeros up to header_bytes.
 struct RecordingHeader {
@@ -46,6 +46,7 @@ enum class FrameType : std::uint16_t {
   kCaughtUp = 3,  // nothing: the stream had been handed all there was
   kClock = 4,     // ClockBody
   kEnd = 5,       // EndTotals for each stream: the file is whole if nothing follows
+  kWorkload = 6,  // of a cgroup or of names, as src/wire/workload_record has it
 };
 
 // Each frame begins at a multiple of 8.
@@ -53,7 +54,7 @@ inline constexpr std::size_t kFrameAlignment = 8;
 struct FrameHeader {
   std::uint32_t size = 0;  // header and body, without the padding after them
   std::uint16_t type = 0;
-  std::uint16_t stream = 0;  // StreamKind; 0 for kClock and kEnd
+  std::uint16_t stream = 0;  // StreamKind; 0 for kClock, kEnd and kWorkload
 };
 static_assert(sizeof(FrameHeader) == 8);
 inline constexpr std::size_t kMaxFrameBytes = std::size_t{64} << 10;

@@ -175,6 +175,10 @@ void RecordingReader::ReadFrame() {
       return TakeClock(body);
     case FrameType::kEnd:
       return TakeEnd(body);
+    case FrameType::kWorkload:
+      frame_ = WorkloadFrame{.news = body};
+      has_frame_ = true;
+      return;
   }
   Damaged("a frame of unknown type " + Number(header.type));
 }

@@ -27,7 +27,10 @@ struct RecordFrame {
 struct CaughtUpFrame {
   StreamKind stream{};
 };
-using Frame = std::variant<RecordFrame, Loss, CaughtUpFrame, ClockMapping>;
+struct WorkloadFrame {
+  RecordBytes news;  // until the next Peek()
+};
+using Frame = std::variant<RecordFrame, Loss, CaughtUpFrame, ClockMapping, WorkloadFrame>;
 
 // Reads a recording from front to back through a buffer of fixed size. Any file is
 // safe: what is not well formed ends it, with a reason. By one thread at a time. The

@@ -88,6 +88,10 @@ void RecordingWriter::AddLoss(const Loss& loss) {
   totals_[Index(loss.stream)].lost += loss.count;
 }
 
+void RecordingWriter::AddWorkload(RecordBytes news) {
+  AddFrame(FrameType::kWorkload, 0, news.data(), news.size());
+}
+
 void RecordingWriter::AddCaughtUp(StreamKind stream) {
   if (std::exchange(uncaught_[Index(stream)], false)) {
     AddFrame(FrameType::kCaughtUp, Index(stream), nullptr, 0);

@@ -31,6 +31,7 @@ class RecordingWriter {
 
   void AddRecord(StreamKind stream, RecordBytes record);
   void AddLoss(const Loss& loss);
+  void AddWorkload(RecordBytes news);
   // Nothing is written where it would say nothing new: no record since the last one,
   // the same offset between the clocks, an end already.
   void AddCaughtUp(StreamKind stream);

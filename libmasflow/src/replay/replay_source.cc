@@ -83,6 +83,7 @@ class ReplaySource final : public RecordSource {
   Step Handle(const Loss& loss, Turn& turn);
   Step Handle(const CaughtUpFrame& frame, Turn& turn);
   Step Handle(const ClockMapping& clock, Turn& turn);
+  Step Handle(const WorkloadFrame& frame, Turn& turn);
   Step PassOver(Turn& turn);
   // False: the stream holds records back, so what follows has to wait.
   bool TellCaughtUp(StreamKind kind, RecordSink& sink);
@@ -254,6 +255,11 @@ ReplaySource::Step ReplaySource::Handle(const ClockMapping& clock, Turn& turn) {
     std::lock_guard lock(lock_);
     clock_ = clock;
   }
+  return PassOver(turn);
+}
+
+ReplaySource::Step ReplaySource::Handle(const WorkloadFrame& frame, Turn& turn) {
+  turn.sink.OnWorkload(frame.news);
   return PassOver(turn);
 }
 

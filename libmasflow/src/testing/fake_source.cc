@@ -15,6 +15,7 @@
 #include "wire/http_encode.h"
 #include "wire/process_encode.h"
 #include "wire/tcp_encode.h"
+#include "wire/workload_record.h"
 
 namespace masflow::testing {
 
@@ -28,6 +29,7 @@ class FakeSource::Source final : public internal::RecordSource {
   Source() : wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
   void Push(StreamKind stream, std::vector<std::byte> record);
+  void PushWorkload(std::vector<std::byte> news);
   void PushLoss(const Loss& loss);
   void End();
 
@@ -70,9 +72,12 @@ class FakeSource::Source final : public internal::RecordSource {
   void ReportLosses(RecordSink& sink, Lock& lock);
   bool AllDrained() const;
 
+  void HandOutWorkloads(RecordSink& sink, Lock& lock);
+
   const internal::UniqueFd wake_;
   mutable std::mutex lock_;
   std::array<Stream, kStreamKinds> streams_;
+  std::vector<std::vector<std::byte>> workloads_;
   bool ending_ = false;
 };
 
@@ -81,6 +86,20 @@ void FakeSource::Source::Push(StreamKind stream, std::vector<std::byte> record) 
   at(stream).records.push_back(std::move(record));
   at(stream).counters.produced += 1;
   WakeIfWork(at(stream));
+}
+
+void FakeSource::Source::PushWorkload(std::vector<std::byte> news) {
+  Lock lock(lock_);
+  workloads_.push_back(std::move(news));
+}
+
+void FakeSource::Source::HandOutWorkloads(RecordSink& sink, Lock& lock) {
+  const std::vector<std::vector<std::byte>> news = std::exchange(workloads_, {});
+  lock.unlock();
+  for (const std::vector<std::byte>& told : news) {
+    sink.OnWorkload(told);
+  }
+  lock.lock();
 }
 
 void FakeSource::Source::PushLoss(const Loss& loss) {
@@ -125,6 +144,7 @@ DrainResult FakeSource::Source::Drain(std::size_t max, RecordSink& sink) {
   Lock lock(lock_);
   eventfd_t ignored = 0;
   eventfd_read(wake_.get(), &ignored);
+  HandOutWorkloads(sink, lock);
   DrainResult result;
   for (std::size_t i = 0; i < kStreamKinds; ++i) {
     if (!DrainStream(static_cast<StreamKind>(i), max, sink, lock, &result)) {
@@ -258,6 +278,20 @@ void FakeSource::Push(const HttpExchange& event) {
   for (std::vector<std::byte>& record : internal::EncodeRecords(event)) {
     source_->Push(StreamKind::kHttp, std::move(record));
   }
+}
+
+void FakeSource::PushCgroup(std::uint64_t cgroup_id, std::string_view path) {
+  source_->PushWorkload(
+      internal::EncodeWorkload(internal::CgroupMade{.id = cgroup_id, .path = path}));
+}
+void FakeSource::PushCgroupGone(std::uint64_t cgroup_id) {
+  source_->PushWorkload(internal::EncodeWorkload(internal::CgroupGone{.id = cgroup_id}));
+}
+void FakeSource::Push(const PodNames& pod) {
+  source_->PushWorkload(internal::EncodeWorkload(pod));
+}
+void FakeSource::Push(const ServiceNames& service) {
+  source_->PushWorkload(internal::EncodeWorkload(service));
 }
 
 void FakeSource::PushRecord(StreamKind stream, std::span<const std::byte> record) {

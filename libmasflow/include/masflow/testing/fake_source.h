@@ -17,12 +17,14 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string_view>
 
 #include "masflow/events.h"
 #include "masflow/http_events.h"
 #include "masflow/session.h"
 #include "masflow/stats.h"
 #include "masflow/tcp_events.h"
+#include "masflow/workload.h"
 
 namespace masflow::testing {
 
@@ -53,6 +55,12 @@ class FakeSource {
   // apply: what is not asked for is not delivered. An exchange that no connection can have comes
   // out as the nearest that one can: libmasflow/src/wire/http_encode.h says how.
   void Push(const HttpExchange& event);
+  // A cgroup comes to be, and what a source of names tells; known to all events that are drained
+  // later. Not counted.
+  void PushCgroup(std::uint64_t cgroup_id, std::string_view path);
+  void PushCgroupGone(std::uint64_t cgroup_id);
+  void Push(const PodNames& pod);
+  void Push(const ServiceNames& service);
   // Bytes as a kernel program would have sent them, well formed or not.
   void PushRecord(StreamKind stream, std::span<const std::byte> record);
 
