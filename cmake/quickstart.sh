@@ -75,7 +75,7 @@ install_missing() {
 build_packages=(cmake ninja-build g++ clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev
   libabsl-dev libboost-dev)
 test_packages=(libgtest-dev libgmock-dev libbenchmark-dev pkg-config python3 curl iproute2
-  netcat-openbsd nginx-light wrk nodejs redis-server redis-tools openssl)
+  netcat-openbsd nginx-light wrk nodejs redis-server redis-tools openssl runc busybox-static)
 with_tests=(-DMASFLOW_BUILD_TESTS -DMASFLOW_BUILD_EXAMPLES -DMASFLOW_BUILD_BENCH)
 
 # build <arguments for cmake --preset> -- <arguments for cmake --build>

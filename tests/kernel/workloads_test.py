@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command beside real containers, in the cgroups and with the log directories of pods.
+
+Environment: MASFLOW is the path of the command. Needs root, runc and busybox (a static one).
+"""
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import unittest
+import uuid
+
+from command_test import Command, DEADLINE_S, wait_until
+from http_servers_test import free_port, listens
+
+SHORT_LIVED = 500
+BUSYBOX = shutil.which("busybox")
+
+
+def cgroup_mount():
+    """Where the hierarchy is whose ids the command shows."""
+    with Command("doctor") as doctor:
+        assert doctor.end() == 0
+        line = next(line for line in doctor.lines() if line.startswith("cgroup ids"))
+    return line.rsplit(" at ", 1)[1]
+
+
+class Pod:
+    """The directories that a kubelet makes for a pod."""
+
+    def __init__(self, node, name, namespace="shop"):
+        self.node = node
+        self.name = name
+        self.namespace = namespace
+        self.uid = str(uuid.uuid4())
+        self.cgroup = f"/kubepods/burstable/pod{self.uid}"
+        self.logs = f"{node.logs}/pods/{namespace}_{name}_{self.uid}"
+        os.mkdir(self.logs)
+        node.make_cgroup(self.cgroup)
+
+    def cgroup_of(self, container_id):
+        return f"{self.cgroup}/{container_id}"
+
+
+class Node:
+    """A kubelet's directories, in a place of their own; what is made is taken away at the end."""
+
+    def __init__(self):
+        self.mount = cgroup_mount()
+        self.folder = tempfile.mkdtemp(prefix="masflow_workloads_")
+        self.logs = os.path.join(self.folder, "log")
+        os.makedirs(os.path.join(self.logs, "pods"))
+        os.makedirs(os.path.join(self.logs, "containers"))
+        self.made = []
+
+    def make_cgroup(self, path):
+        parts = path.strip("/").split("/")
+        for count in range(1, len(parts) + 1):
+            directory = self.directory("/".join(parts[:count]))
+            if not os.path.isdir(directory):
+                os.mkdir(directory)
+                self.made.append(directory)
+        return self.directory(path)
+
+    def directory(self, path):
+        return os.path.join(self.mount, path.strip("/"))
+
+    def close(self):
+        for directory in reversed(self.made):
+            if os.path.isdir(directory):
+                assert wait_until(lambda d=directory: self.removed(d)), directory
+        shutil.rmtree(self.folder)
+
+    @staticmethod
+    def removed(directory):
+        try:
+            os.rmdir(directory)
+        except OSError:  # busy: its processes are on their way out
+            return False
+        return True
+
+
+class Container:
+    """One that runc runs, in the foreground."""
+
+    def __init__(self, pod, name, *argv):
+        self.id = os.urandom(32).hex()
+        self.bundle = os.path.join(pod.node.folder, self.id)
+        root = os.path.join(self.bundle, "rootfs")
+        os.makedirs(os.path.join(root, "bin"))
+        for folder in ("proc", "www"):
+            os.mkdir(os.path.join(root, folder))
+        shutil.copy(BUSYBOX, os.path.join(root, "bin", "busybox"))
+        with open(os.path.join(root, "www", "foo"), "w", encoding="ascii") as file:
+            file.write("hello\n")
+        config = {
+            "ociVersion": "1.0.2",
+            "process": {"terminal": False, "user": {"uid": 0, "gid": 0}, "cwd": "/",
+                        "args": list(argv), "env": ["PATH=/bin"]},
+            "root": {"path": "rootfs", "readonly": False},
+            "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"}],
+            # The network stays the host's: the address is loopback's.
+            "linux": {"cgroupsPath": pod.cgroup_of(self.id),
+                      "namespaces": [{"type": kind} for kind in ("pid", "mount", "ipc", "uts")]},
+        }
+        with open(os.path.join(self.bundle, "config.json"), "w", encoding="ascii") as file:
+            json.dump(config, file)
+        os.symlink("/nowhere", os.path.join(
+            pod.node.logs, "containers", f"{pod.name}_{pod.namespace}_{name}-{self.id}.log"))
+        self.runc = ["runc", "--root", os.path.join(pod.node.folder, "runc")]
+        self.process = subprocess.Popen([*self.runc, "run", "--bundle", self.bundle, self.id],
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT)
+
+    def output(self):
+        return self.process.communicate(timeout=DEADLINE_S)[0].decode()
+
+    def stop(self):
+        subprocess.run([*self.runc, "kill", self.id, "KILL"], check=False, capture_output=True)
+        return self.output()
+
+
+def events(command):
+    return [json.loads(line) for line in command.lines()]
+
+
+class Workloads(unittest.TestCase):
+    def setUp(self):
+        self.node = Node()
+        self.addCleanup(self.node.close)
+        self.log_dir = ("--log-dir", self.node.logs)
+
+    def call_between_pods(self):
+        """frontend-distroless asks backend for /foo; the port."""
+        port = free_port()
+        backend = Pod(self.node, "backend")
+        frontend = Pod(self.node, "frontend-distroless")
+        server = Container(backend, "httpd", "busybox", "httpd", "-f", "-p", f"127.0.0.1:{port}",
+                           "-h", "/www")
+        try:
+            self.assertTrue(wait_until(lambda: listens(port)))
+            client = Container(frontend, "shop", "busybox", "wget", "-q", "-O", "-",
+                               f"http://127.0.0.1:{port}/foo")
+            self.assertEqual(client.output(), "hello\n")
+            self.assertEqual(client.process.returncode, 0)
+        finally:
+            server.stop()
+        self.ids = {"frontend-distroless": client.id, "backend": server.id}
+        self.uids = {"frontend-distroless": frontend.uid, "backend": backend.uid}
+        return port
+
+    def test_every_event_of_two_pods_is_theirs(self):
+        with Command("--json", *self.log_dir) as command:
+            command.wait_ready()
+            port = self.call_between_pods()
+            self.assertEqual(command.interrupt(), 0)
+            found = events(command)
+        for pod in ("frontend-distroless", "backend"):
+            mine = [e for e in found if e.get("k8s.pod.name") == pod]
+            for e in mine:
+                self.assertEqual(e["k8s.namespace.name"], "shop")
+                self.assertEqual(e["k8s.pod.uid"], self.uids[pod])
+                self.assertEqual(e["container.id"], self.ids[pod])
+                self.assertEqual(e["masflow.pod_qos"], "Burstable")
+                self.assertEqual(e["masflow.names_from"], "pod logs")
+                self.assertEqual(e["k8s.container.name"], {"backend": "httpd"}.get(pod, "shop"))
+            names = {e["event.name"] for e in mine}
+            self.assertLessEqual({"process.exec", "process.exit", "http.exchange", "tcp.close",
+                                  "tcp.connect" if pod != "backend" else "tcp.accept"}, names)
+        # None of what they did is anybody else's, or nobody's.
+        for e in found:
+            if e["event.name"] == "process.exec" and str(port) in " ".join(
+                    e.get("process.command_args", [])) and "busybox" in e["process.command_args"][0]:
+                self.assertIn(e.get("k8s.pod.name"), self.ids, e)
+            if e["event.name"] == "http.exchange" and e["destination.port"] == port:
+                want = "frontend-distroless" if e["masflow.role"] == "client" else "backend"
+                self.assertEqual(e.get("k8s.pod.name"), want, e)
+                self.assertEqual(e["url.path"], "/foo")
+                self.assertEqual(e["http.response.status_code"], 200)
+        exchanges = [e for e in found
+                     if e["event.name"] == "http.exchange" and e["destination.port"] == port]
+        self.assertEqual(sorted(e["masflow.role"] for e in exchanges), ["client", "server"])
+
+    def test_one_pod_alone_as_text(self):
+        with Command("--pod", "frontend-distroless", *self.log_dir) as command:
+            command.wait_ready()
+            port = self.call_between_pods()
+            self.assertEqual(command.interrupt(), 0)
+            lines = command.lines()
+        http = [line for line in lines if " HTTP " in line]
+        self.assertEqual(len(http), 1, lines)
+        self.assertRegex(http[0], r"GET /foo 200 \d+\.\d{3}ms  client .*127\.0\.0\.1:%d .*"
+                         r"pod=shop/frontend-distroless container=shop$" % port)
+        for line in lines:
+            self.assertIn("pod=shop/frontend-distroless", line)
+
+    def test_container_by_its_id(self):
+        with Command("--json", "--streams", "process", "--namespace", "shop", *self.log_dir) \
+                as command:
+            command.wait_ready()
+            self.call_between_pods()
+            pods = {e["k8s.pod.name"] for e in events(command)}
+            self.assertEqual(command.interrupt(), 0)
+            pods |= {e["k8s.pod.name"] for e in events(command)}
+        self.assertEqual(pods, {"frontend-distroless", "backend"})
+
+    def test_each_of_many_short_lived_pods_is_known(self):
+        port = free_port()
+        with subprocess.Popen([BUSYBOX, "httpd", "-f", "-p", f"127.0.0.1:{port}",
+                               "-h", self.node.folder]) as server:
+            try:
+                self.assertTrue(wait_until(lambda: listens(port)))
+                with Command("--json", "--streams", "process,tcp", *self.log_dir) as command:
+                    command.wait_ready()
+                    for number in range(SHORT_LIVED):
+                        self.run_short(f"job-{number}", port)
+                    self.assertEqual(command.interrupt(), 0)
+                    found = events(command)
+                    self.assertIn(" 0 lost", command.messages[-1])
+            finally:
+                server.kill()
+        for name in ("process.exec", "tcp.connect", "tcp.close", "process.exit"):
+            pods = {e.get("k8s.pod.name") for e in found if e["event.name"] == name}
+            missing = {f"job-{n}" for n in range(SHORT_LIVED)} - pods
+            self.assertFalse(missing, (name, len(missing)))
+
+    def run_short(self, name, port):
+        """One process that connects and ends; its cgroup goes with it."""
+        pod = Pod(self.node, name, "batch")
+        cgroup = self.node.make_cgroup(pod.cgroup_of(os.urandom(32).hex()))
+        child = os.fork()
+        if child == 0:
+            try:
+                with open(os.path.join(cgroup, "cgroup.procs"), "w", encoding="ascii") as procs:
+                    procs.write("0")
+                out = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(out, 1)
+                os.dup2(out, 2)
+                os.execv(BUSYBOX, ["busybox", "wget", "-O", "-", f"http://127.0.0.1:{port}/x"])
+            finally:
+                os._exit(127)
+        os.waitpid(child, 0)
+        os.rmdir(cgroup)
+        os.rmdir(self.node.directory(pod.cgroup))
+
+    def test_process_that_moves_is_where_it_was_at_each_event(self):
+        pod = Pod(self.node, "lodger")
+        inside = self.node.make_cgroup(pod.cgroup_of(os.urandom(32).hex()))
+        with open(f"/proc/self/cgroup", encoding="ascii") as file:
+            lines = [line.rstrip("\n").split(":", 2) for line in file]
+        controller = os.path.basename(self.node.mount)
+        home = next((path for _, names, path in lines if controller in names.split(",")),
+                    next((path for number, _, path in lines if number == "0"), "/"))
+        script = (f"busybox echo before; echo 0 > {inside}/cgroup.procs; busybox echo within; "
+                  f"echo 0 > {self.node.directory(home)}/cgroup.procs; busybox echo after")
+        with Command("--json", "--streams", "process", *self.log_dir) as command:
+            command.wait_ready()
+            # Not the shell's own echo: each word is an exec.
+            subprocess.run(["bash", "-c", script], check=True, stdout=subprocess.DEVNULL)
+            self.assertEqual(command.interrupt(), 0)
+            found = events(command)
+        where = {e["process.command_args"][-1]: e.get("k8s.pod.name") for e in found
+                 if e["event.name"] == "process.exec"
+                 and e.get("process.command_args", [""])[0] == "busybox"}
+        self.assertEqual(where.get("within"), "lodger", where)
+        self.assertIn("before", where)
+        self.assertIsNone(where["before"])
+        self.assertIsNone(where["after"])
+
+
+if __name__ == "__main__":
+    unittest.main()
