@@ -108,10 +108,11 @@ class Nginx {
  private:
   void WriteConfig() const {
     std::ofstream config(folder_ + "/nginx.conf");
-    config << "daemon off; worker_processes 1; pid " << folder_ << "/pid; error_log " << folder_
-           << "/error.log;\n"
-           << "worker_cpu_affinity 01;\nevents { worker_connections 1024; }\nhttp { access_log off;\n"
-           << "keepalive_requests 1000000000;\n";
+    config
+        << "daemon off; worker_processes 1; pid " << folder_ << "/pid; error_log " << folder_
+        << "/error.log;\n"
+        << "worker_cpu_affinity 01;\nevents { worker_connections 1024; }\nhttp { access_log off;\n"
+        << "keepalive_requests 1000000000;\n";
     for (const char* const kind : {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"}) {
       config << kind << "_temp_path " << folder_ << "/" << kind << ";\n";
     }
@@ -125,8 +126,8 @@ class Nginx {
 
 // Requests a second.
 double Rate(const Options& options, std::uint16_t port) {
-  const std::string command = "taskset -c 1 wrk -t 1 -c " + std::to_string(options.connections) + " -d " +
-                              std::to_string(options.seconds) +
+  const std::string command = "taskset -c 1 wrk -t 1 -c " + std::to_string(options.connections) +
+                              " -d " + std::to_string(options.seconds) +
                               "s http://127.0.0.1:" + std::to_string(port) + "/";
   FILE* const output = popen(command.c_str(), "re");
   if (output == nullptr) {

@@ -1,21 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command beside real containers, in the cgroups and with the log directories of pods.
+"""The command beside real containers (and in one), in the cgroups and with the log directories of pods.
 
 Environment: MASFLOW is the path of the command. Needs root, runc and busybox (a static one).
 """
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
 import unittest
 import uuid
 
-from command_test import Command, DEADLINE_S, wait_until
+from command_test import Command, DEADLINE_S, MASFLOW, wait_until
 from http_servers_test import free_port, listens
 
 SHORT_LIVED = 500
 BUSYBOX = shutil.which("busybox")
+DAEMONSET = os.path.join(os.path.dirname(__file__), "../../docs/deploy/daemonset.yaml")
 
 
 def cgroup_mount():
@@ -82,9 +84,9 @@ class Node:
 
 
 class Container:
-    """One that runc runs, in the foreground."""
+    """One that runc runs, in the foreground. `change` may alter its configuration."""
 
-    def __init__(self, pod, name, *argv):
+    def __init__(self, pod, name, *argv, change=lambda config, root: None):
         self.id = os.urandom(32).hex()
         self.bundle = os.path.join(pod.node.folder, self.id)
         root = os.path.join(self.bundle, "rootfs")
@@ -104,6 +106,7 @@ class Container:
             "linux": {"cgroupsPath": pod.cgroup_of(self.id),
                       "namespaces": [{"type": kind} for kind in ("pid", "mount", "ipc", "uts")]},
         }
+        change(config, root)
         with open(os.path.join(self.bundle, "config.json"), "w", encoding="ascii") as file:
             json.dump(config, file)
         os.symlink("/nowhere", os.path.join(
@@ -111,14 +114,63 @@ class Container:
         self.runc = ["runc", "--root", os.path.join(pod.node.folder, "runc")]
         self.process = subprocess.Popen([*self.runc, "run", "--bundle", self.bundle, self.id],
                                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT)
+                                        stderr=subprocess.PIPE)
+
+    def wait_ready(self):
+        line = self.process.stderr.readline().decode()
+        assert line.startswith("masflow: ready"), line
 
     def output(self):
         return self.process.communicate(timeout=DEADLINE_S)[0].decode()
 
     def stop(self):
-        subprocess.run([*self.runc, "kill", self.id, "KILL"], check=False, capture_output=True)
+        self.signal("KILL")
         return self.output()
+
+    def signal(self, name):
+        subprocess.run([*self.runc, "kill", self.id, name], check=False, capture_output=True)
+
+
+class Manifest:
+    """What docs/deploy/daemonset.yaml asks for."""
+
+    def __init__(self):
+        with open(DAEMONSET, encoding="ascii") as file:
+            text = file.read()
+        # A flow sequence: "quoted" words may hold commas.
+        self.args = [quoted or plain for quoted, plain in re.findall(
+            r'"([^"]*)"|([^\s,"]+)', re.search(r"args: \[(.*)\]", text)[1])]
+        self.capabilities = ["CAP_" + name.strip()
+                             for name in re.search(r"add: \[(.*)\]", text)[1].split(",")]
+        paths = dict(re.findall(r"name: (\S+)\n +hostPath: {path: ([^,]+),", text))
+        self.mounts = [(paths[name], inside) for name, inside in
+                       re.findall(r"{name: (\S+), mountPath: ([^,]+), readOnly: true}", text)]
+
+    def apply(self, node, config, root):
+        """To the configuration of a container, with the node's directories for the host's."""
+        config["root"]["readonly"] = True
+        config["process"]["noNewPrivileges"] = True
+        config["process"]["capabilities"] = {
+            kind: self.capabilities for kind in ("bounding", "effective", "permitted")}
+        config["linux"]["namespaces"].append({"type": "cgroup"})
+        config["mounts"].append({"destination": "/sys", "type": "sysfs", "source": "sysfs",
+                                 "options": ["ro"]})
+        for outside, inside in self.mounts:
+            source = outside.replace("/var/log", node.logs)
+            if not inside.startswith("/sys"):
+                os.makedirs(root + inside)
+            config["mounts"].append({"destination": inside, "type": "bind", "source": source,
+                                     "options": ["rbind", "ro"]})
+        install(MASFLOW, root)
+
+
+def install(program, root):
+    """The program with the libraries that it needs."""
+    shutil.copy(program, os.path.join(root, "bin", "masflow"))
+    listed = subprocess.run(["ldd", program], check=True, capture_output=True, text=True).stdout
+    for path in re.findall(r"(/\S+) \(", listed):
+        os.makedirs(root + os.path.dirname(path), exist_ok=True)
+        shutil.copy(path, root + path)
 
 
 def events(command):
@@ -182,6 +234,25 @@ class Workloads(unittest.TestCase):
                      if e["event.name"] == "http.exchange" and e["destination.port"] == port]
         self.assertEqual(sorted(e["masflow.role"] for e in exchanges), ["client", "server"])
 
+    def test_in_a_container_with_the_rights_of_the_daemonset(self):
+        manifest = Manifest()
+        self.assertEqual(manifest.capabilities, ["CAP_BPF", "CAP_PERFMON"])
+        self.assertEqual(len(manifest.mounts), 3)
+        agent = Container(Pod(self.node, "masflow"), "masflow", "masflow", *manifest.args,
+                          change=lambda *config: manifest.apply(self.node, *config))
+        try:
+            agent.wait_ready()
+            self.call_between_pods()
+            agent.signal("INT")
+            found = [json.loads(line) for line in agent.output().splitlines()]
+        finally:
+            agent.stop()
+        self.assertEqual(agent.process.returncode, 0)
+        pods = {(e["event.name"], e.get("k8s.pod.name")) for e in found}
+        for pod in ("frontend-distroless", "backend"):
+            for name in ("process.exec", "http.exchange", "tcp.close", "process.exit"):
+                self.assertIn((name, pod), pods)
+
     def test_one_pod_alone_as_text(self):
         with Command("--pod", "frontend-distroless", *self.log_dir) as command:
             command.wait_ready()
@@ -195,14 +266,13 @@ class Workloads(unittest.TestCase):
         for line in lines:
             self.assertIn("pod=shop/frontend-distroless", line)
 
-    def test_container_by_its_id(self):
+    def test_one_namespace(self):
         with Command("--json", "--streams", "process", "--namespace", "shop", *self.log_dir) \
                 as command:
             command.wait_ready()
             self.call_between_pods()
-            pods = {e["k8s.pod.name"] for e in events(command)}
             self.assertEqual(command.interrupt(), 0)
-            pods |= {e["k8s.pod.name"] for e in events(command)}
+            pods = {e["k8s.pod.name"] for e in events(command)}
         self.assertEqual(pods, {"frontend-distroless", "backend"})
 
     def test_each_of_many_short_lived_pods_is_known(self):

@@ -98,9 +98,8 @@ const std::vector<Case> kKubernetes = {
     {"CRI-O, systemd",
      "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod<UID_>.slice/crio-<ID>.scope",
      kCrio, "<ID>", "<UID>", kBurstable},
-    {"CRI-O with crun's leaf",
-     "/kubepods.slice/kubepods-pod<UID_>.slice/crio-<ID>.scope/container", kCrio, "<ID>", "<UID>",
-     kGuaranteed},
+    {"CRI-O with crun's leaf", "/kubepods.slice/kubepods-pod<UID_>.slice/crio-<ID>.scope/container",
+     kCrio, "<ID>", "<UID>", kGuaranteed},
     {"CRI-O, cgroupfs", "/kubepods/besteffort/pod<UID>/crio-<ID>", kCrio, "<ID>", "<UID>",
      kBestEffort},
     {"CRI-O's monitor is in the pod only",
@@ -139,8 +138,8 @@ const std::vector<Case> kContainers = {
      kPodman, "<ID>"},
     {"Podman, cgroupfs", "/libpod_parent/libpod-<ID>", kPodman, "<ID>"},
     {"Podman in a unit", "/system.slice/web.service/libpod-payload-<ID>", kPodman, "<ID>"},
-    {"Podman's pod",
-     "/machine.slice/machine-libpod_pod_<OUTER>.slice/libpod-<ID>.scope", kPodman, "<ID>"},
+    {"Podman's pod", "/machine.slice/machine-libpod_pod_<OUTER>.slice/libpod-<ID>.scope", kPodman,
+     "<ID>"},
     {"Podman's monitor", "/machine.slice/libpod-conmon-<ID>.scope"},
 };
 INSTANTIATE_TEST_SUITE_P(Containers, CgroupPathTest, ::testing::ValuesIn(kContainers));

@@ -71,8 +71,8 @@ class PodLogDirectoryTest : public ::testing::Test {
   }
   void MakeContainer(const std::string& pod, const std::string& container, char digit) {
     fs::create_directories(containers_);
-    fs::create_symlink("/nowhere",
-                       containers_ / (pod + "_default_" + container + "-" + digit + kIdEnd + ".log"));
+    fs::create_symlink(
+        "/nowhere", containers_ / (pod + "_default_" + container + "-" + digit + kIdEnd + ".log"));
   }
 
   fs::path root_;

@@ -21,7 +21,8 @@ TEST(PodLogNames, ParsePodDirectory_OfPod) {
 }
 
 TEST(PodLogNames, ParsePodDirectory_OfStaticPod) {
-  const auto pod = ParsePodDirectory("kube-system_etcd-node.example_7f1e2d3c4b5a69788796a5b4c3d2e1f0");
+  const auto pod =
+      ParsePodDirectory("kube-system_etcd-node.example_7f1e2d3c4b5a69788796a5b4c3d2e1f0");
   ASSERT_TRUE(pod.has_value());
   EXPECT_EQ(pod->name, "etcd-node.example");
   EXPECT_EQ(pod->uid, "7f1e2d3c4b5a69788796a5b4c3d2e1f0");

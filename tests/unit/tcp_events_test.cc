@@ -28,8 +28,8 @@ auto Fields(const BasicConnection<Text>& e) {
   const auto process = owner.value_or(BasicProcess<Text>());
   return std::tuple(birth, tag, is_v6, bytes, port, remote, role, role_inferred, netns,
                     owner.has_value(), process.id, process.parent, process.uid, process.gid,
-                    process.cgroup_id, process.comm, Raw(process.workload),
-                    owner_inferred, pre_existing, Raw(peer));
+                    process.cgroup_id, process.comm, Raw(process.workload), owner_inferred,
+                    pre_existing, Raw(peer));
 }
 
 template <class Text>

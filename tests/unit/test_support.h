@@ -12,8 +12,8 @@
 #include <cstring>
 #include <filesystem>
 #include <iterator>
-#include <optional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>

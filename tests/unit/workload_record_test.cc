@@ -97,8 +97,7 @@ TEST(WorkloadRecord, EveryCutOfARecord_IsRefused) {
         cut[4] = static_cast<std::byte>(size & 0xff);
         cut[5] = static_cast<std::byte>(size >> 8);
         const auto decoded = DecodeWorkload(cut);
-        const auto* const made =
-            decoded.has_value() ? std::get_if<CgroupMade>(&*decoded) : nullptr;
+        const auto* const made = decoded.has_value() ? std::get_if<CgroupMade>(&*decoded) : nullptr;
         EXPECT_TRUE(!decoded.has_value() || (made != nullptr && made->path.empty())) << size;
       }
     }

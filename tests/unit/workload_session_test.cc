@@ -150,10 +150,11 @@ TEST(WorkloadSession, EventsOfAllStreams_CarryTheirWorkload) {
   EXPECT_THAT(seen.text[0], Not(HasSubstr("pod=")));
   for (const std::size_t i : {1u, 3u, 4u}) {
     EXPECT_THAT(seen.text[i], HasSubstr("  pod=default/frontend-distroless container=web"));
-    EXPECT_THAT(seen.json[i], HasSubstr(R"("container.id":")" + kId + R"(","k8s.namespace.name":)"
+    EXPECT_THAT(seen.json[i], HasSubstr(R"("container.id":")" + kId +
+                                        R"(","k8s.namespace.name":)"
                                         R"("default","k8s.pod.name":"frontend-distroless",)"
-                                        R"("k8s.pod.uid":")" + kUid +
-                                        R"(","k8s.container.name":"web")"));
+                                        R"("k8s.pod.uid":")" +
+                                        kUid + R"(","k8s.container.name":"web")"));
     EXPECT_THAT(seen.json[i], HasSubstr(R"("k8s.deployment.name":"frontend",)"
                                         R"("k8s.pod.label.app":"front\"end")"));
     EXPECT_THAT(seen.json[i], HasSubstr(R"("masflow.pod_qos":"Burstable",)"
@@ -185,9 +186,9 @@ TEST(WorkloadSession, Filter_LetsOnlyItsWorkloadsPass) {
   EXPECT_EQ(seen.text.size(), 3u);
   EXPECT_EQ(seen.stats[StreamKind::kProcess].filtered, 2u);
   FakeSource other;
-  EXPECT_TRUE(Watch({.source = other.source(), .workloads = {.filter = {.namespaces = {"x"}}}},
-                    &other)
-                  .text.empty());
+  EXPECT_TRUE(
+      Watch({.source = other.source(), .workloads = {.filter = {.namespaces = {"x"}}}}, &other)
+          .text.empty());
 }
 
 TEST(WorkloadSession, HostileNames_AreEscaped) {

@@ -44,9 +44,8 @@ struct ProcessId {
 
 // A view borrows the workload until its callback returns, an owning event shares it.
 template <class Text>
-using WorkloadPointer =
-    std::conditional_t<std::is_same_v<Text, std::string_view>, const Workload*,
-                       std::shared_ptr<const Workload>>;
+using WorkloadPointer = std::conditional_t<std::is_same_v<Text, std::string_view>, const Workload*,
+                                           std::shared_ptr<const Workload>>;
 
 // The process of an event, as it was at that event.
 template <class Text>

@@ -15,6 +15,6 @@
 #include "masflow/tcp_events.h"      // IWYU pragma: export
 #include "masflow/tcp_stream.h"      // IWYU pragma: export
 #include "masflow/version.h"
-#include "masflow/workload.h"         // IWYU pragma: export
+#include "masflow/workload.h"  // IWYU pragma: export
 
 #endif  // MASFLOW_MASFLOW_H_

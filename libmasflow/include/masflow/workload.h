@@ -70,7 +70,7 @@ struct Workload : std::enable_shared_from_this<Workload> {
   std::vector<std::pair<std::string, std::string>> labels{};
   std::string owner_kind{};  // what the pod belongs to: of a ReplicaSet its Deployment
   std::string owner_name{};
-  std::string pod_ip{};   // the first one
+  std::string pod_ip{};  // the first one
   std::string node_ip{};
   std::string service_name{};  // of a peer that is a service: that in pod_namespace
 };
@@ -127,9 +127,9 @@ struct ServiceNames {
 };
 
 // Where a source puts what it learns. Any thread; never blocks on events.
-class MASFLOW_EXPORT NameSink {
+class NameSink {
  public:
-  virtual ~NameSink();
+  virtual ~NameSink() = default;
   // New, or in place of what the same source told of the same pod or service.
   virtual void OnPod(PodNames pod) = 0;
   virtual void OnPodGone(const std::string& uid) = 0;
@@ -141,9 +141,9 @@ class MASFLOW_EXPORT NameSink {
 
 // A source of names besides the log directory: masflow/kubernetes.h has two, a host may have
 // its own.
-class MASFLOW_EXPORT NameSource {
+class NameSource {
  public:
-  virtual ~NameSource();
+  virtual ~NameSource() = default;
   // "kubelet", "api server", …, for SupportReport.
   virtual std::string name() const = 0;
   // Called once, when the session is created. Does not wait for answers. The sink is valid

@@ -95,7 +95,17 @@ bool HasOption(std::string_view options, std::string_view wanted) {
   return false;
 }
 
-// Where the hierarchy of `controller` ("" = version 2) is mounted.
+// The root of a mount as mountinfo shows it. In a cgroup namespace that of the host's own mount
+// is shown from within: "/../..".
+bool IsWholeHierarchy(std::string_view root) {
+  while (root.starts_with("/..")) {
+    root.remove_prefix(3);
+  }
+  return root.empty() || root == "/";
+}
+
+// Where the hierarchy of `controller` ("" = version 2) is mounted. A container can see its own
+// part of it and the host's, one over the other.
 void FindMount(const std::string& controller, CgroupHierarchy* hierarchy) {
   std::ifstream file("/proc/self/mountinfo");
   for (std::string line; std::getline(file, line);) {
@@ -107,9 +117,12 @@ void FindMount(const std::string& controller, CgroupHierarchy* hierarchy) {
     fields >> type >> device >> options;
     const bool match =
         controller.empty() ? type == "cgroup2" : type == "cgroup" && HasOption(options, controller);
-    if (match) {
-      hierarchy->mount = Unescape(point);
-      hierarchy->root = root == "/" ? "" : Unescape(root);
+    if (!match || (!hierarchy->mount.empty() && !IsWholeHierarchy(root))) {
+      continue;
+    }
+    hierarchy->mount = Unescape(point);
+    hierarchy->root = IsWholeHierarchy(root) ? "" : Unescape(root);
+    if (hierarchy->root.empty()) {
       return;
     }
   }

@@ -18,11 +18,11 @@ namespace masflow::internal {
 // The hierarchy whose cgroup ids events carry. Version 2 where it is the only one; on v1
 // and hybrid hosts a v1 controller, as there every task may be in the v2 root.
 struct CgroupHierarchy {
-  int v1_subsys = -1;  // index of the controller in this kernel; -1: version 2
-  std::string name{};  // "cgroup v2", "cgroup v1 memory"
-  std::string mount{}; // where it is mounted; empty: nowhere in our mount namespace
-  std::string root{};  // the cgroup that is mounted there, "" for the hierarchy's root
-  int number = 0;      // of the hierarchy in the kernel
+  int v1_subsys = -1;   // index of the controller in this kernel; -1: version 2
+  std::string name{};   // "cgroup v2", "cgroup v1 memory"
+  std::string mount{};  // where it is mounted; empty: nowhere in our mount namespace
+  std::string root{};   // the cgroup that is mounted there, "" for the hierarchy's root
+  int number = 0;       // of the hierarchy in the kernel
 };
 
 class Environment {

@@ -68,8 +68,8 @@ FilterMaps::FilterMaps(ProcessFilter filter, std::vector<std::uint64_t> cgroup_i
       cgroup_ids_(std::move(cgroup_ids)),
       muted_cgroups_(muted_cgroups) {}
 
-absl::StatusOr<FilterMaps> FilterMaps::Create(const Environment& environment,
-                                              ProcessFilter filter, int muted_cgroups) {
+absl::StatusOr<FilterMaps> FilterMaps::Create(const Environment& environment, ProcessFilter filter,
+                                              int muted_cgroups) {
   std::vector<std::uint64_t> ids;
   for (const std::string& path : filter.cgroups) {
     absl::StatusOr<std::uint64_t> id = environment.CgroupId(path);

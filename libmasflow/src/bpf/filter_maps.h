@@ -33,9 +33,7 @@ class FilterMaps {
 
   bool by_workload() const { return muted_cgroups_ >= 0; }
 
-  bool any() const {
-    return by_pid() || by_uid() || by_comm() || by_cgroup() || by_workload();
-  }
+  bool any() const { return by_pid() || by_uid() || by_comm() || by_cgroup() || by_workload(); }
 
   // Before the load: the switches of bpf/filter.bpf.h and bpf/task.bpf.h.
   template <class Rodata>

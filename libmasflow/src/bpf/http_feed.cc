@@ -35,7 +35,8 @@ absl::StatusOr<std::unique_ptr<StreamFeed>> HttpFeed::Open(const Environment& en
                                                            const HttpOptions& options,
                                                            const ForcedMechanisms& forced,
                                                            int muted_cgroups, int tcp_connections) {
-  absl::StatusOr<FilterMaps> filter = FilterMaps::Create(environment, options.filter.process, muted_cgroups);
+  absl::StatusOr<FilterMaps> filter =
+      FilterMaps::Create(environment, options.filter.process, muted_cgroups);
   if (!filter.ok()) {
     return filter.status();
   }

@@ -148,6 +148,10 @@ void LiveSource::Close(StreamKind stream) {
   if (auto& http = slot(StreamKind::kHttp).feed; stream == StreamKind::kTcp && http != nullptr) {
     static_cast<HttpFeed&>(*http).LeaveTcp();
   }
+  if (std::all_of(slots_.begin(), slots_.end(),
+                  [](const Slot& other) { return other.feed == nullptr; })) {
+    workloads_->Detach();
+  }
 }
 
 void LiveSource::SetPaused(StreamKind stream, bool paused) {
@@ -209,8 +213,8 @@ RecordSink::Verdict LiveSource::DrainSlot(StreamKind stream, std::size_t max, Re
   std::size_t left = max;
   Verdict verdict = DrainBacklog(stream, &left, sink);
   if (left > 0 && verdict == Verdict::kContinue) {
-    const RingReader::Turn turn = feed.ring().Drain(left, feed.Screened(sink),
-                                                    [&] { workloads_->Update(sink); });
+    const RingReader::Turn turn =
+        feed.ring().Drain(left, feed.Screened(sink), [&] { workloads_->Update(sink); });
     left -= turn.records;
     verdict = turn.verdict;
     drained.emptied = turn.emptied;

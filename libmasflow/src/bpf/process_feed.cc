@@ -85,7 +85,8 @@ absl::StatusOr<std::unique_ptr<StreamFeed>> ProcessFeed::Open(const Environment&
                                                               const ProcessOptions& options,
                                                               const ForcedMechanisms& forced,
                                                               int muted_cgroups) {
-  absl::StatusOr<FilterMaps> filter = FilterMaps::Create(environment, options.filter, muted_cgroups);
+  absl::StatusOr<FilterMaps> filter =
+      FilterMaps::Create(environment, options.filter, muted_cgroups);
   if (!filter.ok()) {
     return filter.status();
   }

@@ -21,7 +21,8 @@ class ProcessFeed final : public StreamFeed {
  public:
   static absl::StatusOr<std::unique_ptr<StreamFeed>> Open(const Environment& environment,
                                                           const ProcessOptions& options,
-                                                          const ForcedMechanisms& forced, int muted_cgroups);
+                                                          const ForcedMechanisms& forced,
+                                                          int muted_cgroups);
   ~ProcessFeed() override;
 
  private:

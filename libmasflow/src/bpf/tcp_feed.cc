@@ -36,8 +36,9 @@ TcpFeed::~TcpFeed() {
 absl::StatusOr<std::unique_ptr<StreamFeed>> TcpFeed::Open(const Environment& environment,
                                                           const TcpOptions& options,
                                                           const ForcedMechanisms& forced,
-                                                              int muted_cgroups) {
-  absl::StatusOr<FilterMaps> filter = FilterMaps::Create(environment, options.filter.process, muted_cgroups);
+                                                          int muted_cgroups) {
+  absl::StatusOr<FilterMaps> filter =
+      FilterMaps::Create(environment, options.filter.process, muted_cgroups);
   if (!filter.ok()) {
     return filter.status();
   }

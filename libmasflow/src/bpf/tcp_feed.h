@@ -26,7 +26,8 @@ class TcpFeed final : public StreamFeed {
  public:
   static absl::StatusOr<std::unique_ptr<StreamFeed>> Open(const Environment& environment,
                                                           const TcpOptions& options,
-                                                          const ForcedMechanisms& forced, int muted_cgroups);
+                                                          const ForcedMechanisms& forced,
+                                                          int muted_cgroups);
   ~TcpFeed() override;
 
   int timer_fd() const override { return timer_.fd(); }

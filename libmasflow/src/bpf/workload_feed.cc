@@ -106,6 +106,12 @@ void WorkloadFeed::Attach(const Environment& environment) {
   }
 }
 
+void WorkloadFeed::Detach() {
+  cgroups_.reset();
+  muted_.Reset();
+  attached_ = false;
+}
+
 int WorkloadFeed::fd() const {
   return pod_logs_ == nullptr ? -1 : pod_logs_->fd();
 }

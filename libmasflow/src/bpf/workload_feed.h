@@ -35,6 +35,8 @@ class WorkloadFeed {
   // Before the first stream's hooks are attached, so that no event names a cgroup that is not
   // followed. Idempotent.
   void Attach(const Environment& environment);
+  // After the last stream was closed. It can be attached again.
+  void Detach();
 
   // Readable when names are to be taken; -1: never.
   int fd() const;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "format/json_line.h"
 
-#include "format/workload_json.h"
-
 #include <string.h>
+
+#include "format/workload_json.h"
 
 namespace masflow::internal {
 

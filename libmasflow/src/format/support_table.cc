@@ -57,8 +57,7 @@ void AppendText(const SupportReport& report, std::string* out) {
   }
   AppendLine("cgroup ids ", cgroups, out);
   for (const NameSourceState& names : report.names) {
-    const std::string state =
-        names.state.ok() ? "works" : std::string(names.state.message());
+    const std::string state = names.state.ok() ? "works" : std::string(names.state.message());
     AppendLine("names      ", names.source + ": " + state, out);
   }
   if (report.hooks.empty()) {

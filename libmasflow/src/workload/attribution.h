@@ -36,8 +36,7 @@ class Attribution {
     } else {
       ConnectionView& connection = view->connection;
       connection.peer = table_.FindPeer(connection.remote.address);
-      return connection.owner.has_value() ? AttributeProcess(&*connection.owner)
-                                          : !match_.active();
+      return connection.owner.has_value() ? AttributeProcess(&*connection.owner) : !match_.active();
     }
   }
 

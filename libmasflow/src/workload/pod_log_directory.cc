@@ -171,8 +171,9 @@ void PodLogDirectory::Rescan(NameSink& sink) {
   state.Update(ScanPods(sink));
   ScanContainers(sink);
   if (state.ok() && full_) {
-    state = absl::ResourceExhaustedError("more than " + std::to_string(kMaxEntries) + " entries in " +
-                                         pods_directory_.path + ": those beyond are not known");
+    state =
+        absl::ResourceExhaustedError("more than " + std::to_string(kMaxEntries) + " entries in " +
+                                     pods_directory_.path + ": those beyond are not known");
   }
   SetState(std::move(state), sink);
 }
@@ -266,8 +267,7 @@ void PodLogDirectory::AddContainer(std::string_view entry, NameSink& sink) {
   if (known != containers.end() || containers.size() >= kMaxContainers) {
     return;
   }
-  containers.push_back(
-      {.id = std::string(log->container_id), .name = std::string(log->container)});
+  containers.push_back({.id = std::string(log->container_id), .name = std::string(log->container)});
   if (!early) {
     sink.OnPod(pods_[uid->second]);
   }

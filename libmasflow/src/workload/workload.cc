@@ -4,9 +4,6 @@
 namespace masflow {
 inline namespace v0 {
 
-NameSink::~NameSink() = default;
-NameSource::~NameSource() = default;
-
 std::string_view Name(ContainerRuntime runtime) {
   switch (runtime) {
     case ContainerRuntime::kUnknown:

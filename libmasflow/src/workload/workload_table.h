@@ -65,7 +65,7 @@ class WorkloadTable {
 
   absl::flat_hash_map<std::uint64_t, Cgroup> cgroups_;
   absl::flat_hash_map<std::string, std::vector<std::uint64_t>> cgroups_of_pod_;  // by UID
-  std::deque<std::uint64_t> gone_;  // oldest first
+  std::deque<std::uint64_t> gone_;                                               // oldest first
   NameTable names_;
 };
 
