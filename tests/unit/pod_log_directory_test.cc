@@ -3,7 +3,6 @@
 
 #include <poll.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -242,16 +241,15 @@ TEST_F(PodLogDirectoryTest, UnreadableDirectory_IsSaid) {
   EXPECT_EQ(sink_.states.back().code(), absl::StatusCode::kPermissionDenied);
 }
 
-TEST_F(PodLogDirectoryTest, TooManyEntries_AreBoundedAndSaid) {
-  fs::create_directories(pods_);
-  const std::size_t count = PodLogDirectory::kMaxEntries + 10;
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::string path = pods_ / ("default_web_" + Uid(static_cast<int>(i)));
-    ASSERT_EQ(mkdir(path.c_str(), 0755), 0);
-  }
-  Open();
+TEST_F(PodLogDirectoryTest, TooManyPods_AreBoundedAndSaid) {
+  MakePod("web-1", 1);
+  MakePod("web-2", 2);
+  MakePod("web-3", 3);
+  auto opened = PodLogDirectory::Open(pods_, containers_, /*max_pods=*/2);
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  directory_ = *std::move(opened);
   Update();
-  EXPECT_EQ(sink_.pods.size(), PodLogDirectory::kMaxEntries);
+  EXPECT_EQ(sink_.pods.size(), 2u);
   EXPECT_EQ(sink_.states.back().code(), absl::StatusCode::kResourceExhausted);
 }
 

@@ -52,7 +52,7 @@ TEST(RecordingWriter, HeaderIsAsDocumented) {
   std::memcpy(&header, bytes.data(), sizeof(header));
   EXPECT_EQ(header.byte_order, 0x01020304u);
   EXPECT_EQ(header.header_bytes, 72u);
-  EXPECT_EQ(header.format_version, 3u);
+  EXPECT_EQ(header.format_version, 4u);
   EXPECT_EQ(header.monotonic_ns, 5);
   EXPECT_EQ(header.realtime_ns, 7);
 }

@@ -143,7 +143,7 @@ TEST(ReplayDamage, BadFrames) {
       {{65'537, 1, 0}, std::string(70'000, 'x'), "a frame of 65537 bytes"},
       {{65'536, 1, 0}, "", "in the middle of a frame"},
       {{8, 0, 0}, "", "unknown type 0"},
-      {{8, 6, 0}, "", "unknown type 6"},
+      {{8, 7, 0}, "", "unknown type 7"},
       {{8, 1, 3}, "", "unknown stream 3"},
       {{8, 2, 0}, "", "loss frame"},
       {{40, 2, 0}, std::string(32, '\0'), "loss frame"},    // of nothing
@@ -155,6 +155,8 @@ TEST(ReplayDamage, BadFrames) {
       {{40, 5, 0}, std::string(32, '\x01'), "end frame"},
       {{56, 5, 0}, std::string(48, '\x01'), "end frame"},
       {{72, 5, 0}, std::string(64, '\0'), "end frame"},
+      {{8, 6, 0}, "", "workload frame"},
+      {{32, 6, 0}, std::string(24, '\x38'), "workload frame"},
   };
   for (const Case& c : cases) {
     std::string bytes = start;
@@ -181,12 +183,12 @@ TEST(ReplayDamage, ForeignAndOtherVersions) {
        "other byte order"},
       {"no byte order", [](auto& h) { h.byte_order = 0; }, StatusCode::kInvalidArgument, "damaged"},
       {"newer wire", [](auto& h) { h.wire_version += 1; }, StatusCode::kFailedPrecondition,
-       "wire version 2; this library reads 3, 1: replay it with the MasFlow version that made it, "
+       "wire version 2; this library reads 4, 1: replay it with the MasFlow version that made it, "
        "which is newer"},
       {"older wire", [](auto& h) { h.wire_version -= 1; }, StatusCode::kFailedPrecondition,
        "(an older one), or record again"},
       {"newer format", [](auto& h) { h.format_version += 1; }, StatusCode::kFailedPrecondition,
-       "format version 4"},
+       "format version 5"},
       {"no format", [](auto& h) { h.format_version = 0; }, StatusCode::kInvalidArgument, "damaged"},
       {"small header", [](auto& h) { h.header_bytes = 40; }, StatusCode::kInvalidArgument,
        "damaged"},

@@ -85,6 +85,7 @@ class LiveSource : public RecordSource {
   absl::StatusOr<std::unique_ptr<StreamFeed>> OpenFeed(const StreamConfig& config) const;
   Slot& slot(StreamKind stream) { return slots_[static_cast<std::size_t>(stream)]; }
   const Slot& slot(StreamKind stream) const { return slots_[static_cast<std::size_t>(stream)]; }
+  void LeaveWorkloads();
   void BeginTurn(RecordSink& sink);
   std::size_t KeptForLater(std::size_t index, std::size_t max) const;
   RecordSink::Verdict DrainSlot(StreamKind stream, std::size_t max, RecordSink& sink,
@@ -129,6 +130,7 @@ absl::Status LiveSource::Open(const StreamConfig& config) {
   workloads_->Attach(environment_);
   absl::StatusOr<std::unique_ptr<StreamFeed>> feed = OpenFeed(config);
   if (!feed.ok()) {
+    LeaveWorkloads();
     return feed.status();
   }
   Slot& opened = slot(KindOf(config));
@@ -148,6 +150,11 @@ void LiveSource::Close(StreamKind stream) {
   if (auto& http = slot(StreamKind::kHttp).feed; stream == StreamKind::kTcp && http != nullptr) {
     static_cast<HttpFeed&>(*http).LeaveTcp();
   }
+  LeaveWorkloads();
+}
+
+// With the last stream.
+void LiveSource::LeaveWorkloads() {
   if (std::all_of(slots_.begin(), slots_.end(),
                   [](const Slot& other) { return other.feed == nullptr; })) {
     workloads_->Detach();

@@ -14,6 +14,7 @@
 
 #include "masflow_bpf/wire.h"
 #include "replay/file_error.h"
+#include "wire/workload_record.h"
 
 namespace masflow::internal {
 namespace {
@@ -176,9 +177,7 @@ void RecordingReader::ReadFrame() {
     case FrameType::kEnd:
       return TakeEnd(body);
     case FrameType::kWorkload:
-      frame_ = WorkloadFrame{.news = body};
-      has_frame_ = true;
-      return;
+      return TakeWorkload(body);
   }
   Damaged("a frame of unknown type " + Number(header.type));
 }
@@ -223,6 +222,15 @@ void RecordingReader::TakeClock(RecordBytes body) {
     return;
   }
   frame_ = ClockMapping{.monotonic_ns = clock.monotonic_ns, .realtime_ns = clock.realtime_ns};
+  has_frame_ = true;
+}
+
+void RecordingReader::TakeWorkload(RecordBytes body) {
+  if (!DecodeWorkload(body).has_value()) {
+    Damaged("a workload frame that makes no sense");
+    return;
+  }
+  frame_ = WorkloadFrame{.news = body};
   has_frame_ = true;
 }
 

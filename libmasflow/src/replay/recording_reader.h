@@ -68,6 +68,7 @@ class RecordingReader {
   void TakeLoss(std::uint16_t stream, RecordBytes body);
   void TakeCaughtUp(std::uint16_t stream, RecordBytes body);
   void TakeClock(RecordBytes body);
+  void TakeWorkload(RecordBytes body);
   void TakeEnd(RecordBytes body);
 
   // Makes up to `size` bytes readable at begin_; fewer only at the end of the file.

@@ -79,19 +79,22 @@ absl::Status Unreadable(int error, const std::string& path) {
 
 }  // namespace
 
-PodLogDirectory::PodLogDirectory(UniqueFd inotify, std::string pods, std::string containers)
+PodLogDirectory::PodLogDirectory(UniqueFd inotify, std::string pods, std::string containers,
+                                 std::size_t max_pods)
     : inotify_(std::move(inotify)),
+      max_pods_(max_pods),
       pods_directory_{.path = WithoutSlash(std::move(pods))},
       containers_directory_{.path = WithoutSlash(std::move(containers))} {}
 
 absl::StatusOr<std::unique_ptr<PodLogDirectory>> PodLogDirectory::Open(std::string pods,
-                                                                       std::string containers) {
+                                                                       std::string containers,
+                                                                       std::size_t max_pods) {
   UniqueFd inotify(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
   if (!inotify.valid()) {
     return absl::ErrnoToStatus(errno, "cannot watch " + pods + " (inotify)");
   }
   std::unique_ptr<PodLogDirectory> directory(
-      new PodLogDirectory(std::move(inotify), std::move(pods), std::move(containers)));
+      new PodLogDirectory(std::move(inotify), std::move(pods), std::move(containers), max_pods));
   // So that the descriptor tells of what comes before the first Update().
   directory->state_ = directory->Watch(&directory->pods_directory_);
   static_cast<void>(directory->Watch(&directory->containers_directory_));
@@ -171,9 +174,8 @@ void PodLogDirectory::Rescan(NameSink& sink) {
   state.Update(ScanPods(sink));
   ScanContainers(sink);
   if (state.ok() && full_) {
-    state =
-        absl::ResourceExhaustedError("more than " + std::to_string(kMaxEntries) + " entries in " +
-                                     pods_directory_.path + ": those beyond are not known");
+    state = absl::ResourceExhaustedError("more than " + std::to_string(max_pods_) + " pods in " +
+                                         pods_directory_.path + ": those beyond are not known");
   }
   SetState(std::move(state), sink);
 }
@@ -214,7 +216,7 @@ void PodLogDirectory::AddPod(std::string_view entry, NameSink& sink) {
   if (!name.has_value() || pods_.contains(std::string(name->uid))) {
     return;
   }
-  if (pods_.size() >= kMaxEntries) {
+  if (pods_.size() >= max_pods_) {
     full_ = true;
     return;
   }

@@ -22,13 +22,14 @@ namespace masflow::internal {
 // start. Only names of entries are read; nothing in them is opened, no link of theirs followed.
 class PodLogDirectory {
  public:
-  // Of pods; entries beyond are not taken, which the state says.
-  static constexpr std::size_t kMaxEntries = 100'000;
+  // Those beyond are not taken, which the state says.
+  static constexpr std::size_t kMaxPods = 100'000;
 
   // A directory that is not there yet is waited for. `containers` may be empty. Errors: no
   // inotify descriptor.
   static absl::StatusOr<std::unique_ptr<PodLogDirectory>> Open(std::string pods,
-                                                               std::string containers);
+                                                               std::string containers,
+                                                               std::size_t max_pods = kMaxPods);
 
   // Readable when Update() has something to tell.
   int fd() const { return inotify_.get(); }
@@ -40,7 +41,7 @@ class PodLogDirectory {
   void Update(NameSink& sink);
 
  private:
-  PodLogDirectory(UniqueFd inotify, std::string pods, std::string containers);
+  PodLogDirectory(UniqueFd inotify, std::string pods, std::string containers, std::size_t max_pods);
 
   // A directory that is watched, or the nearest one above it that there is.
   struct Watched {
@@ -62,6 +63,7 @@ class PodLogDirectory {
   void SetState(absl::Status state, NameSink& sink);
 
   const UniqueFd inotify_;
+  const std::size_t max_pods_;
   Watched pods_directory_;
   Watched containers_directory_;
   bool rescan_ = true;
