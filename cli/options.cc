@@ -70,7 +70,7 @@ absl::Status AddName(Value value, std::vector<std::string>* names) {
 
 absl::Status ApplyLogDir(Value value, Flags* flags) {
   std::string directory;
-  const absl::Status status = SetPath(value, &directory);
+  absl::Status status = SetPath(value, &directory);
   flags->workloads.pod_logs = directory + "/pods";
   flags->workloads.container_logs = directory + "/containers";
   return status;

@@ -123,10 +123,11 @@ absl::Status HttpFeed::StartPass() {
   }
   pass_.emplace(*std::move(pass));
   absl::StatusOr<PassTimer> timer = PassTimer::Create(kPassPeriod);
-  if (timer.ok()) {
-    timer_ = *std::move(timer);
+  if (!timer.ok()) {
+    return timer.status();
   }
-  return timer.status();
+  timer_ = *std::move(timer);
+  return absl::OkStatus();
 }
 
 std::uint64_t HttpFeed::marks() const {

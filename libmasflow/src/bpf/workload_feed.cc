@@ -83,10 +83,12 @@ absl::Status WorkloadFeed::StartSources() {
 void WorkloadFeed::OpenPodLogs() {
   absl::StatusOr<std::unique_ptr<PodLogDirectory>> opened =
       PodLogDirectory::Open(options_.pod_logs, options_.container_logs);
-  if (opened.ok()) {
-    pod_logs_ = *std::move(opened);
+  if (!opened.ok()) {
+    SetState(kPodLogState, opened.status());
+    return;
   }
-  SetState(kPodLogState, opened.ok() ? pod_logs_->state() : opened.status());
+  pod_logs_ = *std::move(opened);
+  SetState(kPodLogState, pod_logs_->state());
 }
 
 void WorkloadFeed::Attach(const Environment& environment) {

@@ -57,7 +57,7 @@ std::string NameTable::Add(const PodNames& pod) {
   if (pod.from == NamesFrom::kNobody || pod.uid.empty()) {
     return {};
   }
-  const std::string cgroup_uid = pod.cgroup_uid.empty() ? pod.uid : pod.cgroup_uid;
+  std::string cgroup_uid = pod.cgroup_uid.empty() ? pod.uid : pod.cgroup_uid;
   if (pods_.size() >= kMaxPods && !pods_.contains(cgroup_uid)) {
     return {};
   }
