@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "doctor.h"
 
+#include <algorithm>
+#include <chrono>
 #include <string>
+#include <thread>
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include "kubernetes.h"
 #include "masflow/format.h"
 #include "masflow/http_stream.h"
 #include "masflow/process_stream.h"
@@ -14,9 +18,34 @@
 #include "message.h"
 
 namespace masflow_cli {
+namespace {
 
-int RunDoctor() {
-  absl::StatusOr<masflow::Session> session = masflow::Session::Create();
+// Servers that are asked for names get some time to answer: there is nothing else to do, and
+// nothing that tells of it.
+masflow::SupportReport ReportWithAnswers(const masflow::Session& session) {
+  using namespace std::chrono_literals;
+  const auto end = std::chrono::steady_clock::now() + 5s;
+  masflow::SupportReport report = session.support();
+  const auto unanswered = [](const masflow::NameSourceState& names) {
+    return absl::IsUnknown(names.state);
+  };
+  while (std::any_of(report.names.begin(), report.names.end(), unanswered) &&
+         std::chrono::steady_clock::now() < end) {
+    std::this_thread::sleep_for(20ms);
+    report = session.support();
+  }
+  return report;
+}
+
+}  // namespace
+
+int RunDoctor(const Flags& flags) {
+  masflow::SessionOptions options;
+  options.workloads = flags.workloads;
+  if (const absl::Status status = AddSources(flags.kubernetes, &options.workloads); !status.ok()) {
+    return SayUsage(std::string(status.message()));
+  }
+  absl::StatusOr<masflow::Session> session = masflow::Session::Create(options);
   if (!session.ok()) {
     return SayFailure(session.status());
   }
@@ -27,7 +56,7 @@ int RunDoctor() {
   const auto http = masflow::HttpStream::Open(*session);
   std::string table;
   if (processes.ok() || tcp.ok() || http.ok()) {
-    AppendText(session->support(), &table);
+    AppendText(ReportWithAnswers(*session), &table);
   }
   int code = Print(table);
   for (const absl::Status& status : {processes.status(), tcp.status(), http.status()}) {

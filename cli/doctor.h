@@ -2,10 +2,12 @@
 #ifndef MASFLOW_CLI_DOCTOR_H_
 #define MASFLOW_CLI_DOCTOR_H_
 
+#include "flags.h"
+
 namespace masflow_cli {
 
 // Shows what this kernel lets MasFlow do. Returns the exit code: kOk if all streams work.
-int RunDoctor();
+int RunDoctor(const Flags& flags);
 
 }  // namespace masflow_cli
 

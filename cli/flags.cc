@@ -3,6 +3,7 @@
 
 #include <getopt.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <span>
 #include <string_view>
@@ -48,15 +49,19 @@ absl::Status Apply(int found, std::string_view argument, Flags* flags, Given* gi
              : Invalid("--" + std::string(option.name) + ": " + std::string(status.message()));
 }
 
-absl::Status ApplyWords(int argc, char** argv, bool any_option, Flags* flags) {
+absl::Status ApplyWords(int argc, char** argv, const Given& given, Flags* flags) {
   if (optind == argc || flags->action != Action::kRun) {
     return absl::OkStatus();
   }
   if (std::string_view(argv[optind]) != "doctor") {
     return Invalid("'" + std::string(argv[optind]) + "' is not understood");
   }
-  if (any_option || optind + 1 < argc) {
-    return Invalid("doctor takes no options");
+  const bool only_names = std::all_of(given.begin(), given.end(), [](const Option* option) {
+    return option->needs == Needs::kLiveNames;
+  });
+  if (!only_names || optind + 1 < argc) {
+    return Invalid(
+        "doctor takes options about the names of pods only, from --log-dir to --token-file");
   }
   flags->action = Action::kDoctor;
   return absl::OkStatus();
@@ -66,6 +71,7 @@ absl::Status ApplyWords(int argc, char** argv, bool any_option, Flags* flags) {
 const char* Missing(Needs needs, const Flags& flags) {
   switch (needs) {
     case Needs::kNothing:
+    case Needs::kLiveNames:
       return nullptr;
     case Needs::kProcesses:
       return flags.show_processes ? nullptr : "processes";
@@ -86,6 +92,9 @@ absl::Status CheckNeeds(const Given& given, const Flags& flags) {
     if (const char* const missing = Missing(option->needs, flags); missing != nullptr) {
       return Invalid(name + " is about " + missing + ", which --streams leaves out");
     }
+    if (option->needs == Needs::kLiveNames && !flags.replay.empty()) {
+      return Invalid(name + " is about this machine; a recording has the names of its own");
+    }
     if (name == "--interval" && flags.tcp.data != masflow::TcpDataMode::kInterval) {
       return Invalid("--interval goes with --data interval only");
     }
@@ -102,18 +111,17 @@ absl::Status Parse(int argc, char** argv, Flags* flags) {
   }
   long_options.push_back({});
   Given given;
-  bool any_option = false;
   opterr = 0;
   int found = 0;
   while ((found = getopt_long(argc, argv, ":h", long_options.data(), nullptr)) != -1) {
-    any_option = true;
     if (absl::Status status = Apply(found, argv[optind - 1], flags, &given); !status.ok()) {
       return status;
     }
   }
-  absl::Status status = ApplyWords(argc, argv, any_option, flags);
+  absl::Status status = ApplyWords(argc, argv, given, flags);
   if (flags->action == Action::kRun) {
     status.Update(CheckNeeds(given, *flags));
+    status.Update(CheckKubernetes(flags->kubernetes));
   }
   return status;
 }

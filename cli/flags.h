@@ -12,6 +12,7 @@
 #include <absl/status/statusor.h>
 
 #include "http_match.h"
+#include "kubernetes.h"
 #include "masflow/http_stream.h"
 #include "masflow/process_stream.h"
 #include "masflow/session.h"
@@ -34,6 +35,7 @@ struct Flags {
   bool show_http = true;
   std::optional<std::size_t> ring_bytes{};  // of each stream; absent: what that has by itself
   masflow::WorkloadOptions workloads{};
+  KubernetesFlags kubernetes{};
   masflow::ProcessOptions process{};
   masflow::TcpOptions tcp{};
   masflow::HttpOptions http{};

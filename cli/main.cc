@@ -47,7 +47,7 @@ int Main(int argc, char** argv) {
     case Action::kVersion:
       return Print("masflow " + std::string(masflow::kVersion) + "\n");
     case Action::kDoctor:
-      return RunDoctor();
+      return RunDoctor(*flags);
     case Action::kRun:
       return RunEvents(*flags, start);
   }

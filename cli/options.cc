@@ -63,6 +63,16 @@ absl::Status ApplyComm(Value value, Flags* flags) {
   return absl::OkStatus();
 }
 
+absl::Status SetName(Value value, std::string* name) {
+  *name = value;
+  return value.empty() ? Invalid("the name is empty") : absl::OkStatus();
+}
+
+absl::Status SetUrl(Value value, std::string* url) {
+  *url = value;
+  return value.empty() ? Invalid("the address is empty") : absl::OkStatus();
+}
+
 absl::Status AddName(Value value, std::vector<std::string>* names) {
   names->emplace_back(value);
   return value.empty() ? Invalid("the name is empty") : absl::OkStatus();
@@ -187,7 +197,19 @@ constexpr Option kOptions[] = {
      Needs::kNothing,
      [](Value v, Flags* f) { return AddName(v, &f->workloads.filter.containers); }},
     {"log-dir", "DIR", "where the node's /var/log is, from which pods have their names",
-     Needs::kNothing, ApplyLogDir},
+     Needs::kLiveNames, ApplyLogDir},
+    {"api-server", "URL", "names of pods and services from there too; in-cluster: of this cluster",
+     Needs::kLiveNames, [](Value v, Flags* f) { return SetUrl(v, &f->kubernetes.api_server); }},
+    {"node", "NAME", "of the API server's pods only those of this node", Needs::kLiveNames,
+     [](Value v, Flags* f) { return SetName(v, &f->kubernetes.node); }},
+    {"kubelet", "URL", "names of pods from there too: https://127.0.0.1:10250", Needs::kLiveNames,
+     [](Value v, Flags* f) { return SetUrl(v, &f->kubernetes.kubelet); }},
+    {"kubelet-insecure", nullptr, "give the token to whoever listens there", Needs::kLiveNames,
+     [](Value, Flags* f) { return Set(&f->kubernetes.kubelet_insecure); }},
+    {"ca-file", "FILE", "of both: whom to trust (default: that of the service account)",
+     Needs::kLiveNames, [](Value v, Flags* f) { return SetPath(v, &f->kubernetes.ca_file); }},
+    {"token-file", "FILE", "of both: what to show (default: that of the service account)",
+     Needs::kLiveNames, [](Value v, Flags* f) { return SetPath(v, &f->kubernetes.token_file); }},
     {"forks", nullptr, "process: show forks too", Needs::kProcesses,
      [](Value, Flags* f) { return Set(&f->process.forks); }},
     {"failed", nullptr, "process: show failed execs too", Needs::kProcesses,

@@ -14,7 +14,8 @@
 namespace masflow_cli {
 
 // What has to be shown for an option to mean something.
-enum class Needs { kNothing, kProcesses, kTcp, kHttp, kConnections };
+// kLiveNames is about where names of pods come from: nothing that a recording has.
+enum class Needs { kNothing, kLiveNames, kProcesses, kTcp, kHttp, kConnections };
 
 struct Option {
   const char* name;

@@ -14,6 +14,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "kubernetes.h"
 #include "masflow/asio.h"
 #include "masflow/session.h"
 #include "masflow/stats.h"
@@ -29,13 +30,16 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-masflow::SessionOptions SessionOptionsOf(const Flags& flags) {
+absl::StatusOr<masflow::SessionOptions> SessionOptionsOf(const Flags& flags) {
   masflow::SessionOptions options;
   if (!flags.replay.empty()) {
     options.source = masflow::Replay{.path = flags.replay};
   }
   options.record_to = flags.record;
   options.workloads = flags.workloads;
+  if (absl::Status status = AddSources(flags.kubernetes, &options.workloads); !status.ok()) {
+    return status;
+  }
   return options;
 }
 
@@ -119,7 +123,11 @@ int Finish(const Flags& flags, const masflow::Session& session, const Printer& p
 
 int RunEvents(const Flags& flags, Clock::time_point start) {
   StopRequest stop;
-  absl::StatusOr<masflow::Session> session = masflow::Session::Create(SessionOptionsOf(flags));
+  const absl::StatusOr<masflow::SessionOptions> options = SessionOptionsOf(flags);
+  if (!options.ok()) {
+    return SayUsage(std::string(options.status().message()));
+  }
+  absl::StatusOr<masflow::Session> session = masflow::Session::Create(*options);
   if (!session.ok()) {
     return SayFailure(session.status());
   }

@@ -7,9 +7,9 @@ include(CMakePackageConfigHelpers)
 set(config_dir "${CMAKE_INSTALL_LIBDIR}/cmake/MasFlow")
 
 # One export set a component, so that only what is asked for has to be found.
-foreach(component IN ITEMS masflow asio testing)
+foreach(component IN ITEMS masflow asio testing kubernetes)
   string(REGEX REPLACE "^masflow_masflow$" "masflow" target "masflow_${component}")
-  if(NOT TARGET ${target})  # asio, without Boost
+  if(NOT TARGET ${target})  # asio, without Boost; kubernetes, unless asked for
     continue()
   endif()
   install(TARGETS ${target} EXPORT MasFlow_${component}

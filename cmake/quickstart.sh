@@ -73,7 +73,7 @@ install_missing() {
 }
 
 build_packages=(cmake ninja-build g++ clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev
-  libabsl-dev libboost-dev)
+  libabsl-dev libboost-dev libssl-dev nlohmann-json3-dev)
 test_packages=(libgtest-dev libgmock-dev libbenchmark-dev pkg-config python3 curl iproute2
   netcat-openbsd nginx-light wrk nodejs redis-server redis-tools openssl runc busybox-static)
 with_tests=(-DMASFLOW_BUILD_TESTS -DMASFLOW_BUILD_EXAMPLES -DMASFLOW_BUILD_BENCH)

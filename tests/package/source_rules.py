@@ -31,12 +31,14 @@ KINDS = (
     ("news", '"wire/workload_record.h"'),
     ("small tools", '"core/unique_fd.h"'),
     ("small tools", '"core/ip_prefix.h"'),
+    ("small tools", '"core/signals_blocked.h"'),
     ("live source", '"bpf/live_source.h"'),
     ("bpf helpers", "<bpf/bpf_*"),
     ("libbpf", "<bpf/*"),
     ("absl status", "<absl/status/status*"),
     ("absl", "<absl/*"),
     ("boost", "<boost/*"),
+    ("json", "<nlohmann/*"),
     ("system", "<*.h>"),
     ("std", "<*"),
     # A folder of libmasflow/src: the kind is its name. The rest lies beside the includer.
@@ -44,7 +46,7 @@ KINDS = (
     ("beside", '"*'),
 )
 LIBRARY_FOLDERS = ("core", "wire", "process", "tcp", "http", "workload", "bpf", "replay",
-                   "format", "reactor", "testing")
+                   "format", "reactor", "testing", "kubernetes")
 
 COMMON = "std system absl|status absl public beside"
 # Files (first match wins) and what they may include.
@@ -66,6 +68,9 @@ RULES = (
     ("libmasflow/src/bpf/*",
      COMMON + " records seam small|tools news workload bpf live|source skeleton libbpf bpf|helpers"),
     ("libmasflow/src/replay/*", COMMON + " records seam small|tools news wire replay"),
+    ("libmasflow/src/kubernetes/http_client.cc", COMMON + " kubernetes boost"),
+    ("libmasflow/src/kubernetes/object_json.cc", COMMON + " kubernetes json"),
+    ("libmasflow/src/kubernetes/*", COMMON + " small|tools kubernetes"),
     ("libmasflow/src/format/*", COMMON + " format"),
     ("libmasflow/src/testing/*", COMMON + " test|tools records seam small|tools news wire testing"),
     ("cli/*", "std system absl|status absl public asio|driver boost beside"),

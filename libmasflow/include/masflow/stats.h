@@ -65,9 +65,10 @@ struct StreamStats {
 };
 
 struct WorkloadStats {
-  std::uint64_t cgroups = 0;  // known now, some that are gone included
-  std::uint64_t pods = 0;     // with names, known now
-  std::uint64_t unknown = 0;  // events so far whose cgroup was not known
+  std::uint64_t cgroups = 0;        // known now, some that are gone included
+  std::uint64_t pods = 0;           // with names, known now
+  std::uint64_t unknown = 0;        // events so far whose cgroup was not known
+  std::uint64_t name_failures = 0;  // times so far that a source of names could not do its work
 };
 
 struct SessionStats {

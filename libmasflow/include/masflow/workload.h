@@ -46,7 +46,8 @@ MASFLOW_EXPORT std::string_view Name(NamesFrom from);
 // How a source of names fares.
 struct NameSourceState {
   std::string source{};  // "pod logs /var/log/pods", "api server", …
-  absl::Status state{};  // not OK: what is wrong, and what to do
+  // UNKNOWN: it has had no answer yet. Else not OK: what is wrong, and what to do.
+  absl::Status state{};
 };
 
 // A container or pod as it was known when an event was delivered. Never changes: what is learned
@@ -135,7 +136,8 @@ class NameSink {
   virtual void OnPodGone(const std::string& uid) = 0;
   virtual void OnService(ServiceNames service) = 0;
   virtual void OnServiceGone(const std::string& service_namespace, const std::string& name) = 0;
-  // How the source fares, for SupportReport: OK, or what is wrong and what to do.
+  // How the source fares, for SupportReport and SessionStats: OK, UNKNOWN before its first answer,
+  // or what is wrong and what to do.
   virtual void OnState(const absl::Status& state) = 0;
 };
 

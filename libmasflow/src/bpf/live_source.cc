@@ -69,6 +69,7 @@ class LiveSource : public RecordSource {
   }
   SourceCounters Counters(StreamKind stream) const override;
   ClockMapping Clock() const override;
+  std::uint64_t NameFailures() const override;
   SupportReport Support() const override;
   absl::Status EndStatus() const override { return absl::OkStatus(); }
 
@@ -360,6 +361,10 @@ void LiveSource::ReadClocks() {
 ClockMapping LiveSource::Clock() const {
   std::lock_guard lock(clock_mutex_);
   return clock_;
+}
+
+std::uint64_t LiveSource::NameFailures() const {
+  return workloads_->NameFailures();
 }
 
 SupportReport LiveSource::Support() const {

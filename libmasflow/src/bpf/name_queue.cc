@@ -26,6 +26,12 @@ void NameQueue::OnPodGone(const std::string& uid) {
 void NameQueue::OnState(const absl::Status& state) {
   std::lock_guard lock(lock_);
   state_ = state;
+  failures_ += state.ok() || absl::IsUnknown(state) ? 0 : 1;
+}
+
+std::uint64_t NameQueue::failures() const {
+  std::lock_guard lock(lock_);
+  return failures_;
 }
 
 absl::Status NameQueue::state() const {

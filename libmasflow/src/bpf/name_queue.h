@@ -3,6 +3,7 @@
 #define MASFLOW_BPF_NAME_QUEUE_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -28,6 +29,7 @@ class NameQueue final : public NameSink {
   }
   void OnState(const absl::Status& state) override;
   absl::Status state() const;
+  std::uint64_t failures() const;
 
   void HandOut(RecordSink& sink);
 
@@ -39,6 +41,7 @@ class NameQueue final : public NameSink {
   std::size_t bytes_ = 0;
   bool overflowed_ = false;
   absl::Status state_;
+  std::uint64_t failures_ = 0;         // states told that were not good
   NamesFrom from_ = NamesFrom::kHost;  // what the source called itself last
 };
 

@@ -149,6 +149,14 @@ void WorkloadFeed::SetState(std::size_t index, absl::Status state) {
   states_[index].state = std::move(state);
 }
 
+std::uint64_t WorkloadFeed::NameFailures() const {
+  std::uint64_t failures = 0;
+  for (const std::unique_ptr<NameQueue>& queue : queues_) {
+    failures += queue->failures();
+  }
+  return failures;
+}
+
 std::vector<NameSourceState> WorkloadFeed::Report() const {
   std::vector<NameSourceState> report;
   {

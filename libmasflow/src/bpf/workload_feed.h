@@ -50,6 +50,8 @@ class WorkloadFeed {
 
   // Any thread.
   std::vector<NameSourceState> Report() const;
+  // Of the host's sources, so far.
+  std::uint64_t NameFailures() const;
 
  private:
   explicit WorkloadFeed(WorkloadOptions options);

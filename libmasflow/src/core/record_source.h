@@ -90,6 +90,8 @@ class RecordSource {
     static_cast<void>(muted);
   }
 
+  // Of sources of names, so far. Any thread.
+  virtual std::uint64_t NameFailures() const { return 0; }
   // Any thread, but not while Open or Close runs. Zeros for a closed stream.
   virtual SourceCounters Counters(StreamKind stream) const = 0;
   // Any thread.

@@ -246,6 +246,7 @@ bool SessionCore::AnyPending() const {
 SessionStats SessionCore::stats() const {
   SessionStats stats;
   stats.workloads = attribution_.stats();
+  stats.workloads.name_failures = source_->NameFailures();
   std::lock_guard lock(table_);
   for (std::size_t i = 0; i < kStreamKinds; ++i) {
     if (streams_[i].sink == nullptr) {

@@ -2,34 +2,18 @@
 #include "core/thread_runner.h"
 
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 
 #include <cerrno>
 #include <cstddef>
 #include <system_error>
 #include <utility>
 
+#include "core/signals_blocked.h"
+
 namespace masflow::internal {
 namespace {
 
 constexpr std::size_t kRecordsPerTurn = 256;
-
-// Signals stay with the host's threads: a thread made in this scope inherits the mask.
-class SignalsBlocked {
- public:
-  SignalsBlocked() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  SignalsBlocked(const SignalsBlocked&) = delete;
-  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-
- private:
-  sigset_t before_;
-};
 
 void DriveUntilEnd(SessionCore& core) {
   pollfd waited{.fd = core.poll_fd(), .events = POLLIN, .revents = 0};
