@@ -63,6 +63,7 @@ class Node:
         os.makedirs(os.path.join(self.logs, "pods"))
         os.makedirs(os.path.join(self.logs, "containers"))
         self.made = []
+        self.busybox = shutil.copy(BUSYBOX, self.folder)  # for links to it: containers are many
 
     def make_cgroup(self, path):
         parts = path.strip("/").split("/")
@@ -104,7 +105,7 @@ class Container:
         os.makedirs(os.path.join(root, "bin"))
         for folder in ("proc", "www"):
             os.mkdir(os.path.join(root, folder))
-        shutil.copy(BUSYBOX, os.path.join(root, "bin", "busybox"))
+        os.link(pod.node.busybox, os.path.join(root, "bin", "busybox"))
         with open(os.path.join(root, "www", "foo"), "w", encoding="ascii") as file:
             file.write("hello\n")
         config = {
