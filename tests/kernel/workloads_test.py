@@ -16,6 +16,8 @@ from command_test import Command, DEADLINE_S, MASFLOW, wait_until
 from http_servers_test import free_port, listens
 
 SHORT_LIVED = 500
+HUGE = 99_000  # with room below the limit
+HUGE_BYTES = 200 << 20
 BUSYBOX = shutil.which("busybox")
 DAEMONSET = os.path.join(os.path.dirname(__file__), "../../docs/deploy/daemonset.yaml")
 
@@ -26,6 +28,12 @@ def cgroup_mount():
         assert doctor.end() == 0
         line = next(line for line in doctor.lines() if line.startswith("cgroup ids"))
     return line.rsplit(" at ", 1)[1]
+
+
+def hierarchies():
+    with open("/proc/self/mounts", encoding="ascii") as file:
+        mounts = [line.split() for line in file]
+    return [mount for _, mount, kind, *_ in mounts if kind in ("cgroup", "cgroup2")]
 
 
 class Pod:
@@ -55,21 +63,24 @@ class Node:
         os.makedirs(os.path.join(self.logs, "pods"))
         os.makedirs(os.path.join(self.logs, "containers"))
         self.made = []
+        self.busybox = shutil.copy(BUSYBOX, self.folder)  # for links to it: containers are many
 
     def make_cgroup(self, path):
         parts = path.strip("/").split("/")
         for count in range(1, len(parts) + 1):
-            directory = self.directory("/".join(parts[:count]))
-            if not os.path.isdir(directory):
-                os.mkdir(directory)
-                self.made.append(directory)
+            part = "/".join(parts[:count])
+            if not os.path.isdir(self.directory(part)):
+                os.mkdir(self.directory(part))
+                self.made.append(part)
         return self.directory(path)
 
     def directory(self, path):
         return os.path.join(self.mount, path.strip("/"))
 
     def close(self):
-        for directory in reversed(self.made):
+        # runc makes them in every hierarchy, and takes only the last part away.
+        for directory in [f"{mount}/{part}" for part in reversed(self.made)
+                          for mount in hierarchies()]:
             if os.path.isdir(directory):
                 assert wait_until(lambda d=directory: self.removed(d)), directory
         shutil.rmtree(self.folder)
@@ -88,18 +99,19 @@ class Container:
 
     def __init__(self, pod, name, *argv, change=lambda config, root: None):
         self.id = os.urandom(32).hex()
+        self.argv = list(argv)
         self.bundle = os.path.join(pod.node.folder, self.id)
         root = os.path.join(self.bundle, "rootfs")
         os.makedirs(os.path.join(root, "bin"))
         for folder in ("proc", "www"):
             os.mkdir(os.path.join(root, folder))
-        shutil.copy(BUSYBOX, os.path.join(root, "bin", "busybox"))
+        os.link(pod.node.busybox, os.path.join(root, "bin", "busybox"))
         with open(os.path.join(root, "www", "foo"), "w", encoding="ascii") as file:
             file.write("hello\n")
         config = {
             "ociVersion": "1.0.2",
             "process": {"terminal": False, "user": {"uid": 0, "gid": 0}, "cwd": "/",
-                        "args": list(argv), "env": ["PATH=/bin"]},
+                        "args": self.argv, "env": ["PATH=/bin"]},
             "root": {"path": "rootfs", "readonly": False},
             "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"}],
             # The network stays the host's: the address is loopback's.
@@ -198,41 +210,112 @@ class Workloads(unittest.TestCase):
             self.assertEqual(client.process.returncode, 0)
         finally:
             server.stop()
-        self.ids = {"frontend-distroless": client.id, "backend": server.id}
+        self.containers = {"frontend-distroless": client, "backend": server}
         self.uids = {"frontend-distroless": frontend.uid, "backend": backend.uid}
         return port
 
     def test_every_event_of_two_pods_is_theirs(self):
-        with Command("--json", *self.log_dir) as command:
+        with Command("--json", "--forks", "--failed", "--listeners", "--data", "call",
+                     *self.log_dir) as command:
             command.wait_ready()
             port = self.call_between_pods()
             self.assertEqual(command.interrupt(), 0)
             found = events(command)
-        for pod in ("frontend-distroless", "backend"):
+            self.assertIn(" 0 lost", command.messages[-1])
+        for pod, kinds in (("backend", {"tcp.accept", "tcp.listen"}),
+                           ("frontend-distroless", {"tcp.connect"})):
+            container = self.containers[pod]
             mine = [e for e in found if e.get("k8s.pod.name") == pod]
             for e in mine:
                 self.assertEqual(e["k8s.namespace.name"], "shop")
                 self.assertEqual(e["k8s.pod.uid"], self.uids[pod])
-                self.assertEqual(e["container.id"], self.ids[pod])
+                self.assertEqual(e["container.id"], container.id)
                 self.assertEqual(e["masflow.pod_qos"], "Burstable")
                 self.assertEqual(e["masflow.names_from"], "pod logs")
                 self.assertEqual(e["k8s.container.name"], {"backend": "httpd"}.get(pod, "shop"))
-            names = {e["event.name"] for e in mine}
-            self.assertLessEqual({"process.exec", "process.exit", "http.exchange", "tcp.close",
-                                  "tcp.connect" if pod != "backend" else "tcp.accept"}, names)
-        # None of what they did is anybody else's, or nobody's.
+            self.assertEqual({e["event.name"] for e in mine}, kinds | {
+                "process.fork", "process.exec", "process.exit", "tcp.data", "tcp.close",
+                "http.exchange"})
+            self.check_whole_life(container, found, mine)
+        # None of the calls is anybody else's, or nobody's: these are the seed's own case.
+        exchanges = {e["masflow.role"]: e for e in found
+                     if e["event.name"] == "http.exchange" and e["destination.port"] == port}
+        self.assertEqual(sorted(exchanges), ["client", "server"])
+        for role, pod in (("client", "frontend-distroless"), ("server", "backend")):
+            e = exchanges[role]
+            self.assertEqual(e["k8s.pod.name"], pod)
+            self.assertEqual((e["http.request.method"], e["url.path"]), ("GET", "/foo"))
+            self.assertEqual(e["http.response.status_code"], 200)
+            self.assertGreater(e["masflow.duration_ns"], 0)
+
+    def check_whole_life(self, container, found, mine):
+        """All that the processes of the container did is its own, from the first instruction on:
+        runc puts "runc init" into the cgroup, which forks what becomes the container."""
+        execs = [e for e in found if e["event.name"] == "process.exec"]
+        init = {e["process.pid"] for e in execs
+                if e["process.parent_pid"] == container.process.pid
+                and e["process.command_args"] == ["runc", "init"]}
+        self.assertEqual(len(init), 1)
+        tree = set()
         for e in found:
-            if e["event.name"] == "process.exec" and str(port) in " ".join(
-                    e.get("process.command_args", [])) and "busybox" in e["process.command_args"][0]:
-                self.assertIn(e.get("k8s.pod.name"), self.ids, e)
-            if e["event.name"] == "http.exchange" and e["destination.port"] == port:
-                want = "frontend-distroless" if e["masflow.role"] == "client" else "backend"
-                self.assertEqual(e.get("k8s.pod.name"), want, e)
-                self.assertEqual(e["url.path"], "/foo")
-                self.assertEqual(e["http.response.status_code"], 200)
-        exchanges = [e for e in found
-                     if e["event.name"] == "http.exchange" and e["destination.port"] == port]
-        self.assertEqual(sorted(e["masflow.role"] for e in exchanges), ["client", "server"])
+            if e["event.name"] == "process.fork" and e["process.parent_pid"] in init | tree:
+                tree.add(e["process.pid"])
+        program = [e for e in execs if e["process.pid"] in tree]
+        self.assertEqual([e["process.command_args"] for e in program], [container.argv])
+        theirs = [e for e in found if e.get("process.pid") in tree or (
+            e.get("process.pid") in init and e["event.name"] == "process.exit")]
+        self.assertEqual(len([e for e in theirs if e["event.name"] == "process.exit"]),
+                         len(tree) + 1)
+        for e in theirs:
+            self.assertEqual(e.get("container.id"), container.id, e)
+        self.assertEqual(len(theirs), len(mine), "something else is said to be theirs")
+
+    def test_names_with_control_characters_stay_within_their_field(self):
+        outer, inner = os.urandom(32).hex(), os.urandom(32).hex()
+        odd = "\x1b[2J\x07\r\t\x7f\u202e\"".encode() + b"\xff\xc3"
+        parent = os.path.join(os.fsencode(self.node.mount), b"masflow-" + odd)
+        path = parent + b"/docker/" + outer.encode() + b"/docker/" + inner.encode()
+        os.makedirs(path)
+        try:
+            for options in (["--json"], ["--color", "always"]):
+                with Command("--streams", "process", *options, *self.log_dir) as command:
+                    command.wait_ready()
+                    # The shell enters, and what it becomes is in.
+                    script = 'echo $$ > "$CGROUP/cgroup.procs"; exec busybox true within'
+                    subprocess.run(["sh", "-c", script], check=True,
+                                   env={**os.environb, b"CGROUP": path})
+                    self.assertEqual(command.interrupt(), 0)
+                    lines = [line for line in command.lines()
+                             if "within" in line and inner[:12] in line]
+                self.assertEqual(len(lines), 1)
+                for forbidden in "\x1b[2J", "\x07", "\r", "\t", "\x7f":
+                    self.assertNotIn(forbidden, lines[0])
+                if options == ["--json"]:
+                    event = json.loads(lines[0])
+                    self.assertEqual(event["container.id"], inner)
+                    self.assertTrue(event["masflow.outer_cgroup"].endswith("/docker/" + outer))
+        finally:
+            while path != os.fsencode(self.node.mount):
+                self.assertTrue(wait_until(lambda: self.node.removed(path)))
+                path = os.path.dirname(path)
+
+    def test_events_do_not_wait_for_a_huge_log_directory(self):
+        self.node.logs = logs = tempfile.mkdtemp(
+            prefix="masflow_logs_", dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
+        self.addCleanup(shutil.rmtree, logs)
+        os.mkdir(f"{logs}/pods")
+        for number in range(HUGE):
+            os.mkdir(f"{logs}/pods/batch_job-{number}_{uuid.UUID(int=number)}")
+        with Command("--json", "--streams", "process", "--pod", "first", "--log-dir", logs) \
+                as command:
+            command.wait_ready()
+            self.run_short("first", free_port())  # where nobody listens
+            self.assertTrue(wait_until(
+                lambda: b'"process.exit"' in os.pread(command.out.fileno(), 1 << 20, 0)))
+            with open(f"/proc/{command.process.pid}/status", encoding="ascii") as file:
+                peak = int(re.search(r"VmHWM:\s+(\d+) kB", file.read())[1]) << 10
+            self.assertEqual(command.interrupt(), 0)
+        self.assertLess(peak, HUGE_BYTES)
 
     def test_in_a_container_with_the_rights_of_the_daemonset(self):
         manifest = Manifest()

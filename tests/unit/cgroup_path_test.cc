@@ -79,11 +79,25 @@ const std::vector<Case> kKubernetes = {
     {"containerd set up for systemd, started without",
      "/system.slice/containerd.service/"
      "kubepods-burstable-pod<UID_>.slice:cri-containerd:<ID>",
-     kContainerd, "<ID>"},
+     kContainerd, "<ID>", "<UID>", kBurstable},
+    {"the same at the root", "/kubepods-pod<UID_>.slice:cri-containerd:<ID>", kContainerd, "<ID>",
+     "<UID>", kGuaranteed},
     {"the same below the slice",
      "/kubepods-besteffort.slice/kubepods-besteffort-pod<UID_>.slice/"
      "kubepods-besteffort-pod<UID_>.slice:cri-containerd:<ID>",
      kContainerd, "<ID>", "<UID>", kBestEffort},
+    {"the same of CRI-O", "/system.slice/kubepods-besteffort-pod<UID_>.slice:crio:<ID>", kCrio,
+     "<ID>", "<UID>", kBestEffort},
+    {"containerd with crun's leaf",
+     "/kubepods.slice/kubepods-pod<UID_>.slice/cri-containerd-<ID>.scope/container", kContainerd,
+     "<ID>", "<UID>", kGuaranteed},
+    {"kubelet with a root of its own, systemd",
+     "/nodes.slice/nodes-kubepods.slice/nodes-kubepods-burstable.slice/"
+     "nodes-kubepods-burstable-pod<UID_>.slice/cri-containerd-<ID>.scope",
+     kContainerd, "<ID>", "<UID>", kBurstable},
+    {"systemd within the container, cgroupfs",
+     "/kubepods/burstable/pod<UID>/<ID>/system.slice/ssh.service", kUnknown, "<ID>", "<UID>",
+     kBurstable},
     {"cgroupfs, burstable", "/kubepods/burstable/pod<UID>/<ID>", kUnknown, "<ID>", "<UID>",
      kBurstable},
     {"cgroupfs, best effort", "/kubepods/besteffort/pod<UID>/<ID>", kUnknown, "<ID>", "<UID>",
@@ -105,6 +119,8 @@ const std::vector<Case> kKubernetes = {
     {"CRI-O's monitor is in the pod only",
      "/kubepods.slice/kubepods-pod<UID_>.slice/crio-conmon-<ID>.scope", kUnknown, "", "<UID>",
      kGuaranteed},
+    {"CRI-O's monitor, cgroupfs", "/kubepods/burstable/pod<UID>/crio-conmon-<ID>", kUnknown, "",
+     "<UID>", kBurstable},
     {"cri-dockerd, systemd",
      "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod<UID_>.slice/"
      "docker-<ID>.scope",
@@ -128,19 +144,44 @@ const std::vector<Case> kContainers = {
     {"Docker, systemd", "/system.slice/docker-<ID>.scope", kDocker, "<ID>"},
     {"Docker, another parent", "/jobs.slice/docker-<ID>.scope", kDocker, "<ID>"},
     {"Docker with systemd inside", "/system.slice/docker-<ID>.scope/init.scope", kDocker, "<ID>"},
+    {"Docker set up for systemd, started without", "/system.slice/system.slice:docker:<ID>",
+     kDocker, "<ID>"},
+    {"Docker with systemd inside, cgroupfs", "/docker/<ID>/system.slice/ssh.service", kDocker,
+     "<ID>"},
+    {"rootless Docker, cgroupfs",
+     "/user.slice/user-1000.slice/user@1000.service/app.slice/docker.service/docker/<ID>", kDocker,
+     "<ID>"},
     {"rootless Docker",
      "/user.slice/user-1000.slice/user@1000.service/user.slice/docker-<ID>.scope", kDocker, "<ID>"},
     {"ECS", "/ecs/0123456789abcdef0123456789abcdef/<ID>", kDocker, "<ID>"},
+    {"ECS, systemd",
+     "/ecstasks.slice/ecstasks-0123456789abcdef0123456789abcdef.slice/docker-<ID>.scope", kDocker,
+     "<ID>"},
+    {"nerdctl, systemd", "/system.slice/nerdctl-<ID>.scope", kContainerd, "<ID>"},
+    {"rootless nerdctl",
+     "/user.slice/user-1000.slice/user@1000.service/user.slice/nerdctl-<ID>.scope", kContainerd,
+     "<ID>"},
     {"Podman, systemd", "/machine.slice/libpod-<ID>.scope", kPodman, "<ID>"},
     {"Podman with crun's leaf", "/machine.slice/libpod-<ID>.scope/container", kPodman, "<ID>"},
     {"rootless Podman",
      "/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-<ID>.scope/container",
      kPodman, "<ID>"},
     {"Podman, cgroupfs", "/libpod_parent/libpod-<ID>", kPodman, "<ID>"},
+    {"Podman's pod, cgroupfs", "/libpod_parent/<OUTER>/libpod-<ID>", kPodman, "<ID>"},
+    {"Podman in a unit, with crun's leaf",
+     "/system.slice/web.service/libpod-payload-<ID>/container", kPodman, "<ID>"},
     {"Podman in a unit", "/system.slice/web.service/libpod-payload-<ID>", kPodman, "<ID>"},
     {"Podman's pod", "/machine.slice/machine-libpod_pod_<OUTER>.slice/libpod-<ID>.scope", kPodman,
      "<ID>"},
+    {"rootless Podman's pod",
+     "/user.slice/user-1000.slice/user@1000.service/user.slice/user-libpod_pod_<OUTER>.slice/"
+     "libpod-<ID>.scope/container",
+     kPodman, "<ID>"},
+    {"Podman with systemd inside", "/machine.slice/libpod-<ID>.scope/container/init.scope", kPodman,
+     "<ID>"},
     {"Podman's monitor", "/machine.slice/libpod-conmon-<ID>.scope"},
+    {"Podman's monitor, cgroupfs", "/libpod_parent/conmon"},
+    {"Podman's monitor in a unit", "/system.slice/web.service/supervisor"},
 };
 INSTANTIATE_TEST_SUITE_P(Containers, CgroupPathTest, ::testing::ValuesIn(kContainers));
 
@@ -152,6 +193,25 @@ const std::vector<Case> kNested = {
      "kubelet-kubepods-besteffort.slice/kubelet-kubepods-besteffort-pod<UID_>.slice/"
      "cri-containerd-<ID>.scope",
      kContainerd, "<ID>", "<UID>", kBestEffort, "/system.slice/docker-<OUTER>.scope"},
+    {"kind, cgroup v1", "/docker/<OUTER>/docker/<OUTER>/kubelet/kubepods/besteffort/pod<UID>/<ID>",
+     kUnknown, "<ID>", "<UID>", kBestEffort, "/docker/<OUTER>"},
+    {"kind in Podman",
+     "/machine.slice/libpod-<OUTER>.scope/container/kubelet.slice/kubelet-kubepods.slice/"
+     "kubelet-kubepods-pod<UID_>.slice/cri-containerd-<ID>.scope",
+     kContainerd, "<ID>", "<UID>", kGuaranteed, "/machine.slice/libpod-<OUTER>.scope"},
+    {"minikube and k3d", "/docker/<OUTER>/kubepods/burstable/pod<UID>/<ID>", kUnknown, "<ID>",
+     "<UID>", kBurstable, "/docker/<OUTER>"},
+    {"minikube, systemd",
+     "/system.slice/docker-<OUTER>.scope/kubepods.slice/kubepods-pod<UID_>.slice/crio-<ID>.scope",
+     kCrio, "<ID>", "<UID>", kGuaranteed, "/system.slice/docker-<OUTER>.scope"},
+    {"kind's own kubelet", "/docker/<OUTER>/kubelet.slice/kubelet.service", kDocker, "<OUTER>"},
+    {"cgroupfs in systemd's Docker", "/system.slice/docker-<OUTER>.scope/docker/<ID>", kDocker,
+     "<ID>", "", PodQos::kUnknown, "/system.slice/docker-<OUTER>.scope"},
+    {"Docker in Docker's first process", "/docker/<OUTER>/init", kDocker, "<OUTER>"},
+    {"Podman in a pod",
+     "/kubepods.slice/kubepods-pod<UID_>.slice/crio-<OUTER>.scope/libpod_parent/libpod-<ID>",
+     kPodman, "<ID>", "<UID>", kGuaranteed,
+     "/kubepods.slice/kubepods-pod<UID_>.slice/crio-<OUTER>.scope"},
     {"Docker in Docker", "/docker/<OUTER>/docker/<ID>", kDocker, "<ID>", "", PodQos::kUnknown,
      "/docker/<OUTER>"},
     {"Docker in a pod", "/kubepods/burstable/pod<UID>/<OUTER>/docker/<ID>", kDocker, "<ID>",
@@ -172,6 +232,10 @@ const std::vector<Case> kNothing = {
     {"nspawn", "/machine.slice/systemd-nspawn@web.service/payload"},
     {"an id where nobody says what it is", "/<ID>"},
     {"a namespace of containerd", "/default/<ID>"},
+    {"a build step of Docker", "/docker/buildkit/kzsn0wmh3b1hqe2bd2m7gwcxa"},
+    {"systemd's slice of another kind", "/system.slice/web.slice:cri-containerd:4d5f5b1e0a9c"},
+    {"a slice of no pod, separated", "/kubepods-pod12.slice:cri-containerd:4d5f"},
+    {"a pod's slice with a runtime but no id", "/kubepods-pod<UID_>.slice:cri-containerd:"},
     {"a short id", "/docker/4d5f5b1e0a9c"},
     {"a pod outside of the kubelet's", "/pod<UID>/<ID>"},
     {"no UID", "/kubepods/pod1234/<OUTER>"},
@@ -185,9 +249,14 @@ const std::vector<Case> kNothing = {
 INSTANTIATE_TEST_SUITE_P(Nothing, CgroupPathTest, ::testing::ValuesIn(kNothing));
 
 const std::vector<Case> kOdd = {
-    {"no slash in front", "docker/<ID>", kDocker, "<ID>"},
-    {"doubled slashes", "//docker//<ID>//", kDocker, "<ID>"},
     {"the same id twice", "/docker/<ID>/docker/<ID>", kDocker, "<ID>"},
+    {"no slash in front", "docker/<ID>"},
+    {"two slashes in front", "//docker/<ID>"},
+    {"two slashes before the id", "/docker//<ID>"},
+    {"two slashes behind the id", "/docker/<ID>//init.scope"},
+    {"a slash at the end", "/docker/<ID>/"},
+    {"control characters around", "/a\x1b[2J\x7f\r/docker/<ID>/b\x07", kDocker, "<ID>"},
+    {"no UTF-8 around", "/\xff\xfe/docker/<ID>/\xc3", kDocker, "<ID>"},
 };
 INSTANTIATE_TEST_SUITE_P(Odd, CgroupPathTest, ::testing::ValuesIn(kOdd));
 
@@ -199,6 +268,8 @@ TEST(CgroupPath, Identify_OfLongPaths_LooksAtEachByteOnce) {
   EXPECT_EQ(IdentifyCgroup(deep + "/docker/" + kId).container_id, kId);
   EXPECT_FALSE(IdentifyCgroup(std::string(1 << 20, '/')).found());
   EXPECT_FALSE(IdentifyCgroup(std::string(1 << 20, 'x')).found());
+  EXPECT_FALSE(IdentifyCgroup("/" + std::string(1 << 20, 'x')).found());
+  EXPECT_FALSE(IdentifyCgroup("/" + std::string(1 << 20, ':')).found());
 }
 
 }  // namespace

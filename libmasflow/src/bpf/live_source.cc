@@ -87,7 +87,8 @@ class LiveSource : public RecordSource {
   Slot& slot(StreamKind stream) { return slots_[static_cast<std::size_t>(stream)]; }
   const Slot& slot(StreamKind stream) const { return slots_[static_cast<std::size_t>(stream)]; }
   void LeaveWorkloads();
-  void BeginTurn(RecordSink& sink);
+  // True: more names are to be taken in the next one.
+  bool BeginTurn(RecordSink& sink);
   std::size_t KeptForLater(std::size_t index, std::size_t max) const;
   RecordSink::Verdict DrainSlot(StreamKind stream, std::size_t max, RecordSink& sink,
                                 std::size_t* records);
@@ -171,7 +172,7 @@ void LiveSource::SetPaused(StreamKind stream, bool paused) {
 
 DrainResult LiveSource::Drain(std::size_t max, RecordSink& sink) {
   ReadClocks();
-  BeginTurn(sink);
+  const bool more_names = BeginTurn(sink);
   DrainResult result;
   RecordSink::Verdict verdict = RecordSink::Verdict::kContinue;
   for (std::size_t i = 0; i < kStreamKinds && result.records < max; ++i) {
@@ -183,7 +184,7 @@ DrainResult LiveSource::Drain(std::size_t max, RecordSink& sink) {
       }
     }
   }
-  result.more = AnythingLeft();
+  result.more = more_names || AnythingLeft();
   ReportLoss(sink, /*all=*/result.records == 0);
   AwaitMore(result.more, result.records);
   return result;
@@ -191,7 +192,7 @@ DrainResult LiveSource::Drain(std::size_t max, RecordSink& sink) {
 
 // The order makes every record find its workload: first the marks, then the news, then the records
 // before the marks.
-void LiveSource::BeginTurn(RecordSink& sink) {
+bool LiveSource::BeginTurn(RecordSink& sink) {
   for (Slot& open : slots_) {
     if (open.feed != nullptr) {
       open.feed->BeginTurn();
@@ -200,7 +201,7 @@ void LiveSource::BeginTurn(RecordSink& sink) {
       open.feed->ring().MarkEnd();
     }
   }
-  workloads_->Update(sink);
+  return workloads_->Update(sink);
 }
 
 // Processes come first, so that one is known before its connections; but a flood of one

@@ -119,10 +119,11 @@ int WorkloadFeed::fd() const {
 }
 
 // The names first: the kubelet makes the directory of a pod before the cgroups of its containers.
-void WorkloadFeed::Update(RecordSink& sink) {
+bool WorkloadFeed::Update(RecordSink& sink) {
+  bool more = false;
   if (pod_logs_ != nullptr) {
     Forward forward(sink, [this](absl::Status state) { SetState(kPodLogState, std::move(state)); });
-    pod_logs_->Update(forward);
+    more = pod_logs_->Update(forward);
   }
   for (const std::unique_ptr<NameQueue>& queue : queues_) {
     queue->HandOut(sink);
@@ -130,6 +131,7 @@ void WorkloadFeed::Update(RecordSink& sink) {
   if (cgroups_ != nullptr) {
     cgroups_->Update(sink);
   }
+  return more;
 }
 
 void WorkloadFeed::SetMuted(std::uint64_t cgroup_id, bool muted) const {

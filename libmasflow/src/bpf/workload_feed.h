@@ -40,8 +40,9 @@ class WorkloadFeed {
 
   // Readable when names are to be taken; -1: never.
   int fd() const;
-  // All that is known so far and was not handed out yet.
-  void Update(RecordSink& sink);
+  // What is known so far and was not handed out yet: all of cgroups, of names a bounded part. True:
+  // there are more names, for the next call.
+  bool Update(RecordSink& sink);
 
   // The map of the cgroups of which nothing is wanted, for the objects of the streams; -1: there
   // is no filter, or no map for it.

@@ -53,8 +53,9 @@ struct Container {
   ContainerRuntime runtime{};
 };
 
-constexpr std::array<std::pair<std::string_view, ContainerRuntime>, 4> kRuntimes{{
+constexpr std::array<std::pair<std::string_view, ContainerRuntime>, 5> kRuntimes{{
     {"cri-containerd", ContainerRuntime::kContainerd},
+    {"nerdctl", ContainerRuntime::kContainerd},
     {"crio", ContainerRuntime::kCrio},
     {"docker", ContainerRuntime::kDocker},
     {"libpod", ContainerRuntime::kPodman},
@@ -95,12 +96,17 @@ class Walk {
  public:
   explicit Walk(std::string_view path) : path_(path) {}
 
+  // A path that no kernel writes (empty components, none in front of the first slash) says nothing.
   CgroupIdentity Run() {
-    for (std::size_t at = 0; at < path_.size();) {
+    if (!path_.starts_with('/')) {
+      return {};
+    }
+    for (std::size_t at = 1; at <= path_.size();) {
       const std::size_t end = std::min(path_.find('/', at), path_.size());
-      if (end > at) {
-        Take(path_.substr(at, end - at), end);
+      if (end == at) {
+        return {};
       }
+      Take(path_.substr(at, end - at), end);
       at = end + 1;
     }
     return std::move(identity_);
@@ -117,19 +123,10 @@ class Walk {
   // "kubepods", "burstable", "pod<uid>" by cgroupfs; by systemd each slice repeats the names of
   // those above it: "kubepods-burstable-pod<uid, with _ for ->.slice".
   bool TakePod(std::string_view name) {
-    const bool is_slice = TakeSuffix(&name, ".slice");
-    std::string_view pod = name;
-    if (is_slice) {
-      const std::size_t kubepods = name.find("kubepods");
-      if (kubepods == std::string_view::npos) {
-        return false;
-      }
-      in_kubepods_ = true;
-      qos_ = PodQos::kUnknown;
-      pod.remove_prefix(kubepods + std::string_view("kubepods").size());
-      TakeQos(&pod, "-");
-      return TakePrefix(&pod, "-pod") && SetPod(pod);
+    if (TakeSuffix(&name, ".slice")) {
+      return TakePodSlice(name);
     }
+    std::string_view pod = name;
     if (name == "kubepods") {
       in_kubepods_ = true;
       qos_ = PodQos::kUnknown;
@@ -142,6 +139,19 @@ class Walk {
       return false;
     }
     return TakePrefix(&pod, "pod") && SetPod(pod);
+  }
+
+  bool TakePodSlice(std::string_view name) {
+    constexpr std::string_view kKubepods = "kubepods";
+    const std::size_t kubepods = name.find(kKubepods);
+    if (kubepods == std::string_view::npos) {
+      return false;
+    }
+    in_kubepods_ = true;
+    qos_ = PodQos::kUnknown;
+    name.remove_prefix(kubepods + kKubepods.size());
+    TakeQos(&name, "-");
+    return TakePrefix(&name, "-pod") && SetPod(name);
   }
 
   bool TakeQos(std::string_view* name, std::string_view before) {
@@ -174,6 +184,10 @@ class Walk {
     Container container = PrefixedContainer(name);
     if (container.id.empty()) {
       container = SeparatedContainer(name);
+      std::string_view slice = name.substr(0, name.find(':'));
+      if (!container.id.empty() && TakeSuffix(&slice, ".slice")) {
+        TakePodSlice(slice);
+      }
     }
     if (container.id.empty() && IsContainerId(name)) {
       container = BareContainer(name);
