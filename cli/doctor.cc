@@ -40,14 +40,19 @@ masflow::SupportReport ReportWithAnswers(const masflow::Session& session) {
 }  // namespace
 
 int RunDoctor(const Flags& flags) {
+  const absl::StatusOr<NameServers> servers = NameServers::Make(flags.kubernetes);
+  if (!servers.ok()) {
+    return SayUsage(std::string(servers.status().message()));
+  }
   masflow::SessionOptions options;
   options.workloads = flags.workloads;
-  if (const absl::Status status = AddSources(flags.kubernetes, &options.workloads); !status.ok()) {
-    return SayUsage(std::string(status.message()));
-  }
+  servers->AddTo(&options.workloads);
   absl::StatusOr<masflow::Session> session = masflow::Session::Create(options);
   if (!session.ok()) {
     return SayFailure(session.status());
+  }
+  if (const absl::Status status = servers->Begin(); !status.ok()) {
+    return SayFailure(status);
   }
   const auto processes = masflow::ProcessStream::Open(
       *session, {.forks = true, .failed_execs = true, .snapshot = true});

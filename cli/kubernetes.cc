@@ -12,19 +12,19 @@
 #include "message.h"
 
 namespace masflow_cli {
-namespace {
 
 // A source that also says how it fares, each time that this changes.
-class Speaking final : public masflow::NameSource, private masflow::NameSink {
+class SpeakingSource final : public masflow::NameSource, private masflow::NameSink {
  public:
-  explicit Speaking(std::shared_ptr<NameSource> source) : source_(std::move(source)) {}
-  ~Speaking() override { source_->Stop(); }
+  explicit SpeakingSource(std::shared_ptr<NameSource> source) : source_(std::move(source)) {}
+  ~SpeakingSource() override { source_->Stop(); }
 
   std::string name() const override { return source_->name(); }
   absl::Status Start(NameSink* sink) override {
     sink_ = sink;
-    return source_->Start(this);
+    return absl::OkStatus();
   }
+  absl::Status Begin() { return source_->Start(this); }
   void Stop() override { source_->Stop(); }
 
  private:
@@ -49,17 +49,11 @@ class Speaking final : public masflow::NameSource, private masflow::NameSink {
   absl::Status said_;
 };
 
-#ifdef MASFLOW_CLI_KUBERNETES
+namespace {
 
 using Made = absl::StatusOr<std::shared_ptr<masflow::NameSource>>;
 
-absl::Status Add(Made made, masflow::WorkloadOptions* workloads) {
-  if (!made.ok()) {
-    return made.status();
-  }
-  workloads->sources.push_back(std::make_shared<Speaking>(*std::move(made)));
-  return absl::OkStatus();
-}
+#ifdef MASFLOW_CLI_KUBERNETES
 
 template <class Options>
 void SetFiles(const KubernetesFlags& flags, Options* options) {
@@ -85,17 +79,13 @@ Made MakeKubelet(const KubernetesFlags& flags) {
 
 #else
 
-absl::Status Add(const absl::Status& made, masflow::WorkloadOptions* /*workloads*/) {
-  return made;
-}
-
-absl::Status MakeApiServer(const KubernetesFlags& /*flags*/) {
+Made MakeApiServer(const KubernetesFlags& /*flags*/) {
   return absl::UnimplementedError(
       "this masflow was built without the component kubernetes, so it can ask neither the kubelet "
       "nor the API server");
 }
 
-absl::Status MakeKubelet(const KubernetesFlags& flags) {
+Made MakeKubelet(const KubernetesFlags& flags) {
   return MakeApiServer(flags);
 }
 
@@ -118,13 +108,33 @@ absl::Status CheckKubernetes(const KubernetesFlags& flags) {
   return absl::OkStatus();
 }
 
-absl::Status AddSources(const KubernetesFlags& flags, masflow::WorkloadOptions* workloads) {
+absl::StatusOr<NameServers> NameServers::Make(const KubernetesFlags& flags) {
+  NameServers servers;
+  const auto add = [&servers](Made made) {
+    absl::Status status = made.status();
+    if (status.ok()) {
+      servers.sources_.push_back(std::make_shared<SpeakingSource>(*std::move(made)));
+    }
+    return status;
+  };
   absl::Status status;
   if (!flags.api_server.empty()) {
-    status.Update(Add(MakeApiServer(flags), workloads));
+    status.Update(add(MakeApiServer(flags)));
   }
   if (!flags.kubelet.empty()) {
-    status.Update(Add(MakeKubelet(flags), workloads));
+    status.Update(add(MakeKubelet(flags)));
+  }
+  return status.ok() ? absl::StatusOr<NameServers>(std::move(servers)) : status;
+}
+
+void NameServers::AddTo(masflow::WorkloadOptions* workloads) const {
+  workloads->sources.insert(workloads->sources.end(), sources_.begin(), sources_.end());
+}
+
+absl::Status NameServers::Begin() const {
+  absl::Status status;
+  for (const std::shared_ptr<SpeakingSource>& source : sources_) {
+    status.Update(source->Begin());
   }
   return status;
 }

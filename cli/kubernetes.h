@@ -4,9 +4,12 @@
 #ifndef MASFLOW_CLI_KUBERNETES_H_
 #define MASFLOW_CLI_KUBERNETES_H_
 
+#include <memory>
 #include <string>
+#include <vector>
 
 #include <absl/status/status.h>
+#include <absl/status/statusor.h>
 
 #include "masflow/workload.h"
 
@@ -25,9 +28,22 @@ struct KubernetesFlags {
 // INVALID_ARGUMENT: one of them has no server that it is about.
 absl::Status CheckKubernetes(const KubernetesFlags& flags);
 
-// Adds what is asked for to the session's sources. Each says on stderr when it fails and when it
-// works again. Errors: those of masflow/kubernetes.h; UNIMPLEMENTED, the command was built without.
-absl::Status AddSources(const KubernetesFlags& flags, masflow::WorkloadOptions* workloads);
+class SpeakingSource;
+
+// The servers that are asked for names. Each says on stderr when it fails and when it works again.
+class NameServers {
+ public:
+  // Errors: those of masflow/kubernetes.h; UNIMPLEMENTED, the command was built without.
+  static absl::StatusOr<NameServers> Make(const KubernetesFlags& flags);
+
+  bool empty() const { return sources_.empty(); }
+  void AddTo(masflow::WorkloadOptions* workloads) const;
+  // Once there is a session with them: threads that begin now have the rights that are left now.
+  absl::Status Begin() const;
+
+ private:
+  std::vector<std::shared_ptr<SpeakingSource>> sources_;
+};
 
 }  // namespace masflow_cli
 

@@ -30,16 +30,14 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-absl::StatusOr<masflow::SessionOptions> SessionOptionsOf(const Flags& flags) {
+masflow::SessionOptions SessionOptionsOf(const Flags& flags, const NameServers& servers) {
   masflow::SessionOptions options;
   if (!flags.replay.empty()) {
     options.source = masflow::Replay{.path = flags.replay};
   }
   options.record_to = flags.record;
   options.workloads = flags.workloads;
-  if (absl::Status status = AddSources(flags.kubernetes, &options.workloads); !status.ok()) {
-    return status;
-  }
+  servers.AddTo(&options.workloads);
   return options;
 }
 
@@ -123,11 +121,12 @@ int Finish(const Flags& flags, const masflow::Session& session, const Printer& p
 
 int RunEvents(const Flags& flags, Clock::time_point start) {
   StopRequest stop;
-  const absl::StatusOr<masflow::SessionOptions> options = SessionOptionsOf(flags);
-  if (!options.ok()) {
-    return SayUsage(std::string(options.status().message()));
+  const absl::StatusOr<NameServers> servers = NameServers::Make(flags.kubernetes);
+  if (!servers.ok()) {
+    return SayUsage(std::string(servers.status().message()));
   }
-  absl::StatusOr<masflow::Session> session = masflow::Session::Create(*options);
+  absl::StatusOr<masflow::Session> session =
+      masflow::Session::Create(SessionOptionsOf(flags, *servers));
   if (!session.ok()) {
     return SayFailure(session.status());
   }
@@ -137,6 +136,9 @@ int RunEvents(const Flags& flags, Clock::time_point start) {
   }
   if (!streams.ok()) {
     return SayFailure(streams.status());
+  }
+  if (const absl::Status status = servers->Begin(); !status.ok()) {
+    return SayFailure(status);
   }
   Writer writer(STDOUT_FILENO, &stop);
   Printer printer(flags, *session, &writer);

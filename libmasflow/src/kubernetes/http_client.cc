@@ -153,6 +153,7 @@ class HttpClient::Impl {
 
   void EndOperation();
   absl::StatusOr<std::string> MakeRequest(const std::string& target) const;
+  Error Resolve(Resolver::results_type* found);
   absl::Status Connect();
   absl::StatusOr<HttpReply> GetByTls(const std::string& request, Milliseconds silence,
                                      const BodyConsumer& body);
@@ -202,15 +203,27 @@ absl::StatusOr<std::string> HttpClient::Impl::MakeRequest(const std::string& tar
   return request + "\r\n";
 }
 
-absl::Status HttpClient::Impl::Connect() {
-  Resolver::results_type found;
-  Error error = Await(connect_limit_, [&](auto done) {
+// Of an address without Asio's resolver, which has a thread of its own.
+Error HttpClient::Impl::Resolve(Resolver::results_type* found) {
+  Error not_an_address;
+  const asio::ip::address address = asio::ip::make_address(endpoint_.host, not_an_address);
+  if (!not_an_address) {
+    const auto port = static_cast<std::uint16_t>(std::stoi(endpoint_.port));  // by ParseUrl()
+    *found = Resolver::results_type::create({address, port}, endpoint_.host, endpoint_.port);
+    return {};
+  }
+  return Await(connect_limit_, [&](auto done) {
     resolver_.async_resolve(endpoint_.host, endpoint_.port,
-                            [&found, done](const Error& failed, auto results) {
-                              found = std::move(results);
+                            [found, done](const Error& failed, auto results) {
+                              *found = std::move(results);
                               done(failed);
                             });
   });
+}
+
+absl::Status HttpClient::Impl::Connect() {
+  Resolver::results_type found;
+  Error error = Resolve(&found);
   if (!error) {
     error = Await(connect_limit_,
                   [&](auto done) { asio::async_connect(socket_, found, std::move(done)); });
