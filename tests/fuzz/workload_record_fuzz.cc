@@ -3,16 +3,23 @@
 // Any bytes as a record of a cgroup or of names, and through the tables that these fill.
 #include <cstddef>
 #include <cstdint>
-#include <span>
+#include <cstring>
 #include <vector>
 
+#include "masflow_bpf/wire.h"
 #include "record_fuzz.h"
 #include "wire/workload_record.h"
 #include "workload/workload_table.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace masflow::internal;
-  const std::span<const std::byte> record(reinterpret_cast<const std::byte*>(data), size);
+  const auto* const bytes = reinterpret_cast<const std::byte*>(data);
+  std::vector<std::byte> record(bytes, bytes + size);
+  if (size >= sizeof(mf_header)) {
+    // The right size, which no fuzzer guesses: else all ends at the header.
+    const auto whole = static_cast<std::uint32_t>(size);
+    std::memcpy(record.data() + offsetof(mf_header, size), &whole, sizeof(whole));
+  }
   const auto news = DecodeWorkload(record);
   if (!news.has_value()) {
     return 0;

@@ -79,8 +79,11 @@ class Node:
 
     def close(self):
         # runc makes them in every hierarchy, and takes only the last part away.
-        for directory in [f"{mount}/{part}" for part in reversed(self.made)
-                          for mount in hierarchies()]:
+        for part in reversed(self.made):
+            for mount in hierarchies():
+                if mount != self.mount and os.path.isdir(f"{mount}/{part}"):
+                    self.removed(f"{mount}/{part}")  # unless somebody else has one below
+            directory = self.directory(part)
             if os.path.isdir(directory):
                 assert wait_until(lambda d=directory: self.removed(d)), directory
         shutil.rmtree(self.folder)
@@ -268,7 +271,9 @@ class Workloads(unittest.TestCase):
                          len(tree) + 1)
         for e in theirs:
             self.assertEqual(e.get("container.id"), container.id, e)
-        self.assertEqual(len(theirs), len(mine), "something else is said to be theirs")
+        # "runc init" executes itself once more, at times when it is in already.
+        for e in mine:
+            self.assertIn(e["process.pid"], init | tree, "something else is said to be theirs")
 
     def test_names_with_control_characters_stay_within_their_field(self):
         outer, inner = os.urandom(32).hex(), os.urandom(32).hex()
