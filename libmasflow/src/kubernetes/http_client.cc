@@ -145,8 +145,7 @@ class HttpClient::Impl {
       return result;
     }
     EndOperation();
-    while (!done) {
-      io_.run_one();
+    while (!done && io_.run_one() != 0) {
     }
     return asio::error::timed_out;
   }

@@ -91,9 +91,9 @@ std::optional<json> Parse(std::string_view text) {
 }
 
 const json& Member(const json& object, const char* name) {
-  static const json kNothing;
+  static const json nothing;
   const auto member = object.is_object() ? object.find(name) : object.end();
-  return object.is_object() && member != object.end() ? *member : kNothing;
+  return object.is_object() && member != object.end() ? *member : nothing;
 }
 
 std::string Text(const json& value) {

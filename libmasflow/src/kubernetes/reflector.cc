@@ -106,10 +106,11 @@ absl::Status Reflector::ListPage(const std::string& target, ObjectList* page) {
     return status;
   }
   absl::StatusOr<ObjectList> read = ParseList(reflected_.resource, NamesFrom::kApiServer, body);
-  if (read.ok()) {
-    *page = *std::move(read);
+  if (!read.ok()) {
+    return read.status();
   }
-  return read.status();
+  *page = *std::move(read);
+  return absl::OkStatus();
 }
 
 // The pods of one node come out of the server's memory (version 0), as kubelets ask for them: a
