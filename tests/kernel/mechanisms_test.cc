@@ -55,6 +55,10 @@ TEST_F(MechanismsTest, AllAttachInTime) {
   std::printf("attached\t%ld\t%ld\t%ld\t%ld\n", created, processes, connections, exchanges);
   for (const HookSupport& hook : session->support().hooks) {
     std::printf("mechanism\t%s\t%s\n", hook.hook.c_str(), hook.mechanism.c_str());
+    for (const HookSupport::Refusal& refusal : hook.refused) {
+      std::printf("refused\t%s\t%s\t%s\n", hook.hook.c_str(), refusal.mechanism.c_str(),
+                  refusal.reason.c_str());
+    }
   }
   for (const auto& [program, count] : VerifiedInstructions()) {
     EXPECT_GT(count, 0u) << program;

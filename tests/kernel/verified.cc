@@ -16,6 +16,9 @@
 
 #include "bpf_objects.h"
 #include "core/unique_fd.h"
+#include <masflow_bpf/wire.h>
+
+// After what they name.
 #include "http.skel.h"
 #include "process.skel.h"
 #include "tcp.skel.h"
@@ -25,6 +28,7 @@ namespace masflow::kernel_test {
 namespace {
 
 constexpr __u32 kLogStatistics = 4;  // BPF_LOG_STATS
+constexpr std::size_t kNameSize = 15;  // what the kernel keeps of a program's name
 
 using Counts = std::map<std::string, std::uint32_t>;
 
@@ -69,6 +73,10 @@ std::vector<std::byte> ConstantsOf(const Loaded& program) {
   return {};
 }
 
+std::string KernelName(const bpf_program* program) {
+  return std::string(bpf_program__name(program)).substr(0, kNameSize);
+}
+
 struct ObjectClose {
   void operator()(bpf_object* object) const { bpf_object__close(object); }
 };
@@ -82,7 +90,7 @@ Counts CountAgain(const void* bytes, std::size_t size,
   std::vector<std::byte> constants;
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, object.get()) {
-    const auto found = loaded.find(bpf_program__name(program));
+    const auto found = loaded.find(KernelName(program));
     bpf_program__set_autoload(program, found != loaded.end());
     if (found != loaded.end()) {
       std::vector<char>& log = logs[program];
@@ -113,8 +121,8 @@ Counts CountAgain(const void* bytes, std::size_t size,
     unsigned count = 0;
     EXPECT_TRUE(at != std::string_view::npos &&
                 std::sscanf(text.data() + at, "processed %u insns", &count) == 1)
-        << bpf_program__name(one) << ": " << text;
-    counts[bpf_program__name(one)] = count;
+        << KernelName(one) << ": " << text;
+    counts[KernelName(one)] = count;
   }
   return counts;
 }

@@ -14,14 +14,18 @@ no_cgroups() {
 }
 
 v1_hierarchies() {
+  local mounted=
   mount -t tmpfs cgroup /sys/fs/cgroup
   for controller in memory cpu pids; do
-    # Debian's 7.2 has no memory controller of version 1 any more.
-    if grep -q "^$controller	" /proc/cgroups; then
-      mkdir -p "/sys/fs/cgroup/$controller"
-      mount -t cgroup -o "$controller" cgroup "/sys/fs/cgroup/$controller" || return 1
+    mkdir -p "/sys/fs/cgroup/$controller"
+    # From 6.11 on Debian's kernels have no memory controller of version 1 any more.
+    if mount -t cgroup -o "$controller" cgroup "/sys/fs/cgroup/$controller" 2>/dev/null; then
+      mounted=yes
+    else
+      rmdir "/sys/fs/cgroup/$controller"
     fi
   done
+  [ -n "$mounted" ]
 }
 
 v1_cgroups() {

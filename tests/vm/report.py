@@ -6,7 +6,7 @@ import re
 import matrix
 
 # As googletest prints them.
-EVENT = re.compile(r"\[ (RUN     |      OK|  FAILED|  SKIPPED) \] (\S+)(?: \((\d+) ms\))?")
+EVENT = re.compile(r"\[ *(RUN|OK|FAILED|SKIPPED) *\] ([^ ,]+)(?:,.*)?(?: \((\d+) ms\))?$")
 MOST_LINES = 60
 
 
@@ -25,13 +25,12 @@ class Scenarios:
                     self.said[running].append(line)
                 continue
             what, name, took = found.groups()
-            name = name.rstrip(",")
-            if what.startswith("RUN"):
+            if what == "RUN":
                 running = name
                 self.state[name] = "never ended"
                 self.said[name] = []
             elif took is not None and name in self.state:
-                self.state[name] = what.strip().lower()
+                self.state[name] = what.lower()
                 self.milliseconds[name] = int(took)
                 running = None
 

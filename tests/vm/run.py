@@ -4,6 +4,7 @@
 
 usage: run.py --kernel 6.1 --tests PROGRAM --child PROGRAM --masflow PROGRAM --folder FOLDER
               [--row NAME]... [--filter PATTERN]
+       run.py ... --command 'bpftool prog' --with /usr/sbin/bpftool
 """
 
 import argparse
@@ -31,6 +32,9 @@ def arguments():
     parser.add_argument("--folder", type=pathlib.Path, required=True)
     parser.add_argument("--row", action="append", help="only these")
     parser.add_argument("--filter", help="only these scenarios, as --gtest_filter")
+    parser.add_argument("--command", help="only this, and show what it prints")
+    parser.add_argument("--with", dest="programs", action="append", default=[],
+                        help="put this program of the system into the machine too")
     parser.add_argument("--seconds", type=int, default=600, help="for the machine as a whole")
     return parser.parse_args()
 
@@ -66,11 +70,16 @@ def main():
     for program in (options.tests, options.child):
         root.program(program)
     root.program(options.masflow, "/usr/bin/masflow")
+    for program in options.programs:
+        root.program(program)
     root.file(str(HERE / "init.sh"), "/init")
     root.file(str(HERE / "cgroups.sh"), "/cgroups.sh")
     rows = [row for row in matrix.rows(options.kernel)
             if not options.row or row.name in options.row]
-    root.text("rows", "".join(line_of(row, options) for row in rows))
+    lines = "".join(line_of(row, options) for row in rows)
+    if options.command:
+        lines = f"command||{options.seconds}|{options.command}\n"
+    root.text("rows", lines)
     root.pack(folder / "initramfs")
 
     began = time.monotonic()
@@ -78,6 +87,9 @@ def main():
         machine.command(options.architecture, kernel / "vmlinuz", folder / "initramfs", folder),
         folder, options.seconds)
     seconds = round(time.monotonic() - began)
+    if options.command:
+        print("\n".join(outcome.rows["command"].lines))
+        sys.exit(outcome.rows["command"].status)
     ok = report.show(outcome, rows, options.kernel, seconds, not options.filter)
     print(f"{outcome.kernel or options.kernel}: {'ok' if ok else 'FAILED'}, {seconds} s in all; "
           f"the machine's words are in {folder}")
