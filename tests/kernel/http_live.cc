@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <array>
 
-#include "forced.h"
+#include "outside.h"
 
 namespace masflow::kernel_test {
 

@@ -6,7 +6,6 @@
 #include <algorithm>
 
 #include "bpf/live_source.h"
-#include "forced.h"
 
 namespace masflow::kernel_test {
 namespace {

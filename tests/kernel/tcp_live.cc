@@ -3,7 +3,7 @@
 
 #include <unistd.h>
 
-#include "forced.h"
+#include "outside.h"
 #include "sockets.h"
 
 namespace masflow::kernel_test {

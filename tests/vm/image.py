@@ -9,7 +9,9 @@ import subprocess
 
 # The tests run these by their usual paths; as busybox's applets they would have other images.
 TOOLS = ("/bin/sh", "/bin/ls", "/bin/cat", "/bin/true", "/bin/false", "/usr/bin/nc",
-         "/usr/bin/curl", "/usr/bin/sleep")
+         "/usr/bin/curl", "/usr/bin/sleep", "/bin/ip")
+MODULES = ("tun", "tls")
+UNPACK = {".xz": ("xz", "-dc"), ".zst": ("zstd", "-dcq"), ".gz": ("gzip", "-dc")}
 
 
 class Image:
@@ -59,6 +61,19 @@ class Image:
 
 def busybox(image: Image) -> None:
     image.file(shutil.which("busybox") or "/bin/busybox", "/usr/bin/busybox")
+
+
+def modules(image: Image, folder: pathlib.Path) -> None:
+    """Those that the tests use and that are not part of the kernel itself."""
+    (image.root / "modules").mkdir()
+    for name in MODULES:
+        for found in folder.rglob(f"{name}.ko*"):
+            target = image.root / "modules" / f"{name}.ko"
+            if found.suffix == ".ko":
+                shutil.copyfile(found, target)
+            else:
+                with target.open("wb") as out:
+                    subprocess.run((*UNPACK[found.suffix], found), stdout=out, check=True)
 
 
 def tools(image: Image) -> None:

@@ -34,11 +34,8 @@ hybrid_cgroups
 # name|forced mechanisms|seconds|command
 while IFS='|' read -r name forced seconds command; do
   say "begin $name"
-  began=$(cut -d. -f1 /proc/uptime)
-  MASFLOW_TEST_FORCE=$forced timeout -s KILL "$seconds" sh -c "$command"
-  status=$?
-  ended=$(cut -d. -f1 /proc/uptime)
-  say "end $name $status $((ended - began))"
+  MASFLOW_TEST_SLOWNESS=20 MASFLOW_TEST_FORCE=$forced timeout -s KILL "$seconds" sh -c "$command"
+  say "end $name $?"
 done </rows
 say "done"
 sync

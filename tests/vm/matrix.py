@@ -64,7 +64,7 @@ KPROBE = {
     "tcp connect error": "kretprobe tcp_v4_connect, tcp_v6_connect",
     "tcp send": "kprobe tcp_sendmsg_locked, release_sock",
     "tcp receive": "raw_tp tcp_rcv_space_adjust",
-    "http send": "kprobe tcp_sendmsg_locked",
+    "http send": "kprobe tcp_sendmsg_locked, release_sock",
     "http receive": "kprobe tcp_recvmsg, raw_tp tcp_rcv_space_adjust",
 }
 TRACEPOINT = {

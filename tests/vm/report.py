@@ -8,6 +8,7 @@ import matrix
 # As googletest prints them.
 EVENT = re.compile(r"\[ *(RUN|OK|FAILED|SKIPPED) *\] ([^ ,]+)(?:,.*)?(?: \((\d+) ms\))?$")
 MOST_LINES = 60
+ATTACH_LIMIT_S = 5
 
 
 class Scenarios:
@@ -78,15 +79,18 @@ def show(outcome, rows, kernel, seconds, whole):
         attached = ""
         if table["attached"]:
             parts = [int(part) / 1000 for part in table["attached"][0]]
-            attached = (f"{sum(parts):.1f} s (process {parts[1]:.1f}, tcp {parts[2]:.1f}, "
-                        f"http {parts[3]:.1f})")
+            attached = (f"{ran.attach_seconds:.1f} s ({sum(parts):.1f} by the clock: "
+                        f"process {parts[1]:.1f}, tcp {parts[2]:.1f}, http {parts[3]:.1f})")
         print(f"{row.name:<14} {scenarios.count('ok'):>4} {scenarios.count('failed'):>6} "
               f"{scenarios.count('skipped'):>7} {scenarios.count('never ended'):>7} "
-              f"{ran.seconds:>4} s  {attached}")
+              f"{ran.seconds:>4.0f} s  {attached}")
         for program, count in table["program"]:
             programs.setdefault(program, int(count))
+        slow = ran.attach_seconds is not None and ran.attach_seconds > ATTACH_LIMIT_S
         wrong = wrong_choices(row, kernel, table["mechanism"]) if whole else []
         bad = scenarios.not_ok()
+        if slow:
+            wrong.append(f"attached only after {ran.attach_seconds:.1f} s")
         if bad or wrong or ran.status != 0 or not scenarios.state:
             ok = False
             for line in wrong:

@@ -17,9 +17,8 @@ HookPoint SendPoint(const Environment& environment) {
                          {.mechanism = "fentry, fexit tcp_sendmsg_locked",
                           .programs = {"mf_http_send_fe", "mf_http_send_fx"},
                           .unfit = environment.WhyNoFexit("tcp_sendmsg_locked")},
-                         {.mechanism = "kprobe tcp_sendmsg_locked",
-                          .programs = {"mf_http_send_kp"},
-                          .limits = "a message ends when its last call begins",
+                         {.mechanism = "kprobe tcp_sendmsg_locked, release_sock",
+                          .programs = {"mf_http_send_kp", "mf_http_rel_kp"},
                           .unfit = Environment::WhyNoKprobe()}}};
 }
 

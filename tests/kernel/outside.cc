@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "forced.h"
+#include "outside.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <sstream>
 #include <string>
@@ -34,6 +35,16 @@ void ExpectForced(const Session& session, const internal::ForcedMechanisms& own)
           << (hook.refused.empty() ? std::string() : hook.refused.back().reason);
     }
   }
+}
+
+std::size_t Slowness() {
+  const char* const text = std::getenv("MASFLOW_TEST_SLOWNESS");
+  return text == nullptr ? 1 : std::max(1ul, std::strtoul(text, nullptr, 10));
+}
+
+std::size_t Scaled(std::size_t events) {
+  constexpr std::size_t kStillAStorm = 50;
+  return std::max(events / Slowness(), std::min(events, kStillAStorm));
 }
 
 }  // namespace masflow::kernel_test
