@@ -13,7 +13,6 @@ mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
 mkdir -p /dev/pts /dev/shm
 mount -t devpts pts /dev/pts
-mount -t tmpfs tmp /tmp
 mount -t tmpfs shm /dev/shm
 mount -t tracefs trace /sys/kernel/tracing
 ip link set lo up

@@ -46,7 +46,7 @@ def command(architecture: str, kernel: pathlib.Path, initramfs: pathlib.Path,
     if architecture == "amd64":
         machine = ["qemu-system-x86_64", "-cpu", "max,la57=off,cx16=off"]
         consoles = ("ttyS0", "ttyS1")
-        more = "tsc=reliable mitigations=off " + more
+        more = "no_timer_check tsc=reliable mitigations=off " + more
     else:
         machine = ["qemu-system-aarch64", "-machine", "virt", "-cpu", "max,pauth-impdef=on"]
         consoles = ("ttyAMA0", "hvc0")
@@ -112,7 +112,7 @@ class Reader:
                 self.row.lines.append(line)
                 if line == "attaching":
                     self.attaching_since = self.outcome.seconds
-                elif line.startswith("attached\t"):
+                elif line.startswith(("attached\t", "masflow: ready")):
                     self.row.attach_seconds = self.outcome.seconds - self.attaching_since
             return
         word, _, rest = line[4:].partition(" ")

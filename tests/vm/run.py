@@ -51,7 +51,7 @@ def fetch(suite, architecture, folder):
 
 def line_of(row, options):
     patterns = options.filter or matrix.filter_of(options.kernel, row)
-    command = f"{options.tests} --gtest_color=no --gtest_filter='{patterns}'"
+    command = row.command or f"{options.tests} --gtest_color=no --gtest_filter='{patterns}'"
     if row.cgroups:
         command = f". /cgroups.sh; {row.cgroups}_cgroups && {command}"
     forced = ";".join(f"{hook}={mechanism}" for hook, mechanism in row.forced.items())
@@ -93,7 +93,7 @@ def main():
     if options.command:
         print("\n".join(outcome.rows["command"].lines))
         sys.exit(outcome.rows["command"].status)
-    ok = report.show(outcome, rows, options.kernel, seconds, not options.filter)
+    ok = report.show(outcome, rows, options.kernel, not options.filter)
     print(f"{outcome.kernel or options.kernel}: {'ok' if ok else 'FAILED'}, {seconds} s in all, "
           f"of the processor {outcome.seconds:.0f} s; "
           f"the machine's words are in {folder}")
