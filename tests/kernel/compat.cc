@@ -37,8 +37,8 @@ long CompatCall(int number, unsigned long a, unsigned long b, unsigned long c, u
 }
 
 LowMemory::LowMemory(const std::string& content) : size_(content.size() + 1) {
-  memory_ = mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT,
-                 -1, 0);
+  memory_ =
+      mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
   if (memory_ == MAP_FAILED) {
     ADD_FAILURE() << "mmap: " << std::strerror(errno);
     return;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What 32-bit programs do, and which mechanisms lose it: docs/support.md.
+#include "compat.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -11,7 +13,6 @@
 #include <cstring>
 #include <string>
 
-#include "compat.h"
 #include "http_live.h"
 #include "live.h"
 #include "sockets.h"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "verified.h"
 
+#include <masflow_bpf/wire.h>
 #include <unistd.h>
 
 #include <array>
@@ -16,7 +17,6 @@
 
 #include "bpf_objects.h"
 #include "core/unique_fd.h"
-#include <masflow_bpf/wire.h>
 
 // After what they name.
 #include "http.skel.h"
@@ -27,7 +27,7 @@
 namespace masflow::kernel_test {
 namespace {
 
-constexpr __u32 kLogStatistics = 4;  // BPF_LOG_STATS
+constexpr __u32 kLogStatistics = 4;    // BPF_LOG_STATS
 constexpr std::size_t kNameSize = 15;  // what the kernel keeps of a program's name
 
 using Counts = std::map<std::string, std::uint32_t>;
@@ -84,8 +84,7 @@ struct ObjectClose {
 // Loads those programs of an object once more that are loaded already, and reads the statistics.
 Counts CountAgain(const void* bytes, std::size_t size,
                   const std::map<std::string, Loaded>& loaded) {
-  const std::unique_ptr<bpf_object, ObjectClose> object(
-      bpf_object__open_mem(bytes, size, nullptr));
+  const std::unique_ptr<bpf_object, ObjectClose> object(bpf_object__open_mem(bytes, size, nullptr));
   std::map<bpf_program*, std::vector<char>> logs;
   std::vector<std::byte> constants;
   bpf_program* program = nullptr;
