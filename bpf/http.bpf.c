@@ -33,7 +33,13 @@ const volatile __u32 response_capture = 2048;
 #define MSG_TRUNC 0x20
 
 /* From include/net/tcp_states.h and sock.h; part of the kernel's ABI. */
-enum { TCP_FIN_WAIT1 = 4, TCP_CLOSE = 7, TCP_LAST_ACK = 9 };
+enum {
+  TCP_ESTABLISHED = 1,
+  TCP_FIN_WAIT1 = 4,
+  TCP_CLOSE = 7,
+  TCP_CLOSE_WAIT = 8,
+  TCP_LAST_ACK = 9
+};
 #define SHUTDOWN_MASK 3
 
 /*

@@ -197,9 +197,10 @@ static __always_inline int report_exec_failed(const char *filename, long error)
   fill_process(&record->process, leader);
   record->error = (u32)-error;
   record->pad = 0;
-  /* The kernel has just read this name, so its page is resident. */
+  /* The kernel has just read this name, so its page is resident. Before 6.14 or so the length
+     of an empty string is 0, without its end. */
   len = bpf_probe_read_user_str(scratch->filename, MF_FAILED_FILENAME_MAX, filename);
-  if (len <= 0)
+  if (len < 0)
     record->header.flags |= MF_EXEC_FAILED_NO_FILENAME;
   else if (len == MF_FAILED_FILENAME_MAX) /* cut, or it just fits */
     bpf_probe_read_user(&end, 1, filename + MF_FAILED_FILENAME_MAX - 1);

@@ -382,7 +382,9 @@ TEST_F(FilterTest, OneThatMatchesNothingProducesNothing) {
     sessions.push_back(Live::Open(filter));
     ASSERT_NE(sessions.back(), nullptr);
   }
-  RunToEnd({"/bin/sh", "-c", "i=0; while [ $i -lt 500 ]; do /bin/true; i=$((i+1)); done"});
+  RunToEnd({"/bin/sh", "-c",
+            "i=0; while [ $i -lt " + std::to_string(Scaled(500)) +
+                " ]; do /bin/true; i=$((i+1)); done"});
   for (const std::unique_ptr<Live>& live : sessions) {
     EXPECT_EQ(live->stats().produced, 0u);
     live->session().Drain(256);

@@ -30,8 +30,8 @@ std::uint32_t Self() {
   return static_cast<std::uint32_t>(getpid());
 }
 
-constexpr std::size_t kTimes = 200;
-constexpr std::size_t kRecords = 2 * (kTimes + 1);  // of the shell too
+const std::size_t kTimes = Scaled(200);
+const std::size_t kRecords = 2 * (kTimes + 1);  // of the shell too
 
 class HostTest : public KernelTest {
  protected:

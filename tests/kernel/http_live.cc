@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <array>
 
+#include "outside.h"
+
 namespace masflow::kernel_test {
 
 std::unique_ptr<HttpLive> HttpLive::Open(const HttpOptions& options, const LiveOptions& live) {
@@ -22,6 +24,7 @@ std::unique_ptr<HttpLive> HttpLive::Open(const HttpOptions& options, const LiveO
     ADD_FAILURE() << stream.status();
     return nullptr;
   }
+  ExpectForced(*session, live.forced);
   return std::unique_ptr<HttpLive>(new HttpLive(*std::move(session), *std::move(stream)));
 }
 

@@ -22,8 +22,10 @@ std::chrono::milliseconds Left(std::chrono::steady_clock::time_point end) {
 
 absl::StatusOr<Session> CreateSession(const LiveOptions& options) {
   SessionOptions session{.latency = options.latency, .record_to = options.record_to};
-  if (!options.forced.empty()) {
-    auto source = internal::MakeLiveSource({.latency = options.latency, .forced = options.forced});
+  internal::ForcedMechanisms forced = options.forced;
+  forced.merge(ForcedFromOutside());  // the test's own wins
+  if (!forced.empty()) {
+    auto source = internal::MakeLiveSource({.latency = options.latency, .forced = forced});
     if (!source.ok()) {
       return source.status();
     }
@@ -43,6 +45,7 @@ std::unique_ptr<Live> Live::Open(const LiveOptions& options) {
     ADD_FAILURE() << stream.status();
     return nullptr;
   }
+  ExpectForced(*session, options.forced);
   return std::unique_ptr<Live>(new Live(*std::move(session), *std::move(stream)));
 }
 

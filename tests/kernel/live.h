@@ -23,12 +23,13 @@
 #include <gtest/gtest.h>
 
 #include "bpf/hook_plan.h"
+#include "outside.h"
 #include <masflow/masflow.h>
 
 namespace masflow::kernel_test {
 
 // Only a guard against waiting for ever: the machine may be busy with other things.
-inline constexpr std::chrono::seconds kDeadline{30};
+inline const std::chrono::seconds kDeadline{30 * Slowness()};
 
 class KernelTest : public testing::Test {
  protected:

@@ -104,7 +104,7 @@ bool SettlesIn(const Session& session, std::chrono::seconds deadline) {
 
 using StormTest = KernelTest;
 
-constexpr std::size_t kExecs = 20'000;
+const std::size_t kExecs = kShells * Scaled(5'000);
 
 TEST_F(StormTest, NothingIsLostInAThread) {
   absl::StatusOr<Session> session = Session::Create();

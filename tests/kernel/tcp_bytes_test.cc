@@ -310,7 +310,7 @@ TEST_F(TcpBytesTest, ByInterval) {
 // Many that begin, move bytes and end while passes are made: of each the data sums up to
 // what its close says, which is what was moved.
 TEST_F(TcpBytesTest, ByIntervalOfShortLives) {
-  constexpr std::size_t kConnections = 3000;
+  const std::size_t kConnections = Scaled(3000);
   constexpr std::size_t kAtOnce = 50;
   Open({.data_interval = std::chrono::milliseconds(10)});
   const Listener listener = Listen();

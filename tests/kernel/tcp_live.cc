@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include "outside.h"
 #include "sockets.h"
 
 namespace masflow::kernel_test {
@@ -22,6 +23,7 @@ std::unique_ptr<TcpLive> TcpLive::Open(const TcpOptions& options, const LiveOpti
     ADD_FAILURE() << stream.status();
     return nullptr;
   }
+  ExpectForced(*session, live.forced);
   return std::unique_ptr<TcpLive>(
       new TcpLive(*std::move(session), *std::move(stream), options.data));
 }

@@ -49,7 +49,7 @@ class TcpOpenTest : public KernelTest {
 };
 
 TEST_F(TcpOpenTest, AThousandConnections) {
-  constexpr std::size_t kConnections = 1000;
+  const std::size_t kConnections = Scaled(1000);
   const Listener listener = Listen();
   Child server = Fork(
       [&] {

@@ -196,7 +196,7 @@ class TcpStormTest : public KernelTest {
 };
 
 TEST_F(TcpStormTest, AllOf50000ConnectionsAndWhoTookThem) {
-  Storm(/*clients=*/4, /*each=*/12'500);
+  Storm(/*clients=*/4, /*each=*/Scaled(12'500));
   const std::map<std::uint32_t, std::uint64_t> taken = EndWorkers();
   EXPECT_EQ(accepts_, taken);
   EXPECT_EQ(inferred_, 0u);
@@ -222,7 +222,7 @@ TEST_F(TcpStormTest, NothingIsLeftBehindRoundAfterRound) {
   };
   std::size_t after_first = 0;
   for (int round = 0; round < 10; ++round) {
-    Storm(/*clients=*/4, /*each=*/1'000);
+    Storm(/*clients=*/4, /*each=*/Scaled(1'000));
     after_first = round == 0 ? resident_pages() : after_first;
     // A socket whose end was not told is found by the sweep, seconds later.
     DriveUntil([] { return MapEntries(Self(), "connections") == 0; });

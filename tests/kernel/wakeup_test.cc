@@ -134,7 +134,7 @@ class LostWakeupTest : public KernelTest, public testing::WithParamInterface<int
 
 TEST_P(LostWakeupTest, EachRecordArrives) {
   const microseconds latency(GetParam());
-  constexpr int kRounds = 2500;
+  const int kRounds = static_cast<int>(Scaled(2500));
   auto live = Live::Open(OwnProcesses(latency));
   ASSERT_NE(live, nullptr);
   std::atomic<int> wanted = 0;  // rounds that may begin

@@ -243,6 +243,10 @@ std::string Environment::WhyNoKprobe() {
              : "this kernel has no kprobes";
 }
 
+std::string Environment::WhyNoTracepoint(const std::string& name) const {
+  return TracepointArguments(name) == 0 ? "this kernel has no tracepoint " + name : "";
+}
+
 absl::StatusOr<std::uint64_t> Environment::CgroupId(const std::string& path) const {
   if (cgroups_.mount.empty()) {
     return absl::NotFoundError("the hierarchy " + cgroups_.name +

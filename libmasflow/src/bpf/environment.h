@@ -41,12 +41,13 @@ class Environment {
   int FunctionArguments(const std::string& name) const;
 
   // Known beforehand, so that no whole object has to be loaded for it: why no program can be
-  // put at the exit of this function (fexit), or on any function by kprobe. Empty: nothing
-  // is known to be against it. The load and the attach decide.
+  // put at the exit of this function (fexit), on any function by kprobe, or at this
+  // tracepoint. Empty: nothing is known to be against it. The load and the attach decide.
   std::string WhyNoFexit(const std::string& function) const;
   // The same for one that finds the result behind so many arguments.
   std::string WhyNoFexit(const std::string& function, int arguments) const;
   static std::string WhyNoKprobe();
+  std::string WhyNoTracepoint(const std::string& name) const;
 
   // The id of a cgroup given as a path in the hierarchy or a whole one.
   absl::StatusOr<std::uint64_t> CgroupId(const std::string& path) const;

@@ -12,13 +12,13 @@ HookPoint SendPoint(const Environment& environment) {
   return {.name = "http send",
           .candidates = {{.mechanism = "tp_btf sock_send_length",
                           .programs = {"mf_http_send"},
-                          .limits = kByLengthLimits},
+                          .limits = kByLengthLimits,
+                          .unfit = environment.WhyNoTracepoint("sock_send_length")},
                          {.mechanism = "fentry, fexit tcp_sendmsg_locked",
                           .programs = {"mf_http_send_fe", "mf_http_send_fx"},
                           .unfit = environment.WhyNoFexit("tcp_sendmsg_locked")},
-                         {.mechanism = "kprobe tcp_sendmsg_locked",
-                          .programs = {"mf_http_send_kp"},
-                          .limits = "a message ends when its last call begins",
+                         {.mechanism = "kprobe tcp_sendmsg_locked, release_sock",
+                          .programs = {"mf_http_send_kp", "mf_http_rel_kp"},
                           .unfit = Environment::WhyNoKprobe()}}};
 }
 
@@ -34,7 +34,8 @@ HookPoint ReceivePoint(const Environment& environment) {
   return {.name = "http receive",
           .candidates = {{.mechanism = "tp_btf sock_recv_length",
                           .programs = {"mf_http_recv"},
-                          .limits = kByLengthLimits},
+                          .limits = kByLengthLimits,
+                          .unfit = environment.WhyNoTracepoint("sock_recv_length")},
                          fexit(4),
                          fexit(5),
                          fexit(6),

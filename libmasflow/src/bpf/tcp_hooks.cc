@@ -66,7 +66,8 @@ HookPoint SendPoint(const Environment& environment) {
           .candidates = {{.mechanism = "raw_tp sock_send_length",
                           .programs = {"mf_send_tp"},
                           .limits = "each send pays some 100 ns; sendfile is seen from 6.5 on, in "
-                                    "parts of 64 KiB"},
+                                    "parts of 64 KiB",
+                          .unfit = environment.WhyNoTracepoint("sock_send_length")},
                          std::move(fexit),
                          {.mechanism = "kprobe tcp_sendmsg_locked, release_sock",
                           .programs = {"mf_send_kp", "mf_release_kp"},
@@ -86,7 +87,8 @@ HookPoint ReceivePoint(const Environment& environment) {
           .candidates = {{.mechanism = "raw_tp sock_recv_length",
                           .programs = {"mf_recv_tp"},
                           .limits = "each receive pays some 100 ns; splice from a socket and "
-                                    "zero-copy receive are not seen"},
+                                    "zero-copy receive are not seen",
+                          .unfit = environment.WhyNoTracepoint("sock_recv_length")},
                          fexit(4),
                          fexit(5),
                          fexit(6),

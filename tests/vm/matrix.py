@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is run on which kernel: rows of forced mechanisms, and the scenarios of each."""
+
+import dataclasses
+
+# Debian's suite, by the kernel that it has.
+SUITES = {"5.10": "bullseye", "6.1": "bookworm", "6.12": "trixie", "7.2": "sid"}
+KERNELS = tuple(SUITES)
+
+LENGTHS = ("6.12", "7.2")  # have sock_send_length and sock_recv_length (6.3)
+REGISTERS = ("6.1", "6.12", "7.2")  # have bpf_task_pt_regs (5.15)
+
+
+def accept_fexit(kernel):
+    return "fexit inet_csk_accept" + (" (up to 6.9)" if kernel in ("5.10", "6.1") else "")
+
+
+def receive_arguments(kernel):
+    return {"5.10": 6, "6.1": 5, "6.12": 5, "7.2": 4}[kernel]
+
+
+def send_fexit(kernel):
+    return "fexit tcp_sendmsg" + (", tcp_sendpage" if kernel in ("5.10", "6.1") else "")
+
+
+def receive_fexit(kernel):
+    return f"fexit tcp_recvmsg, tcp_splice_read ({receive_arguments(kernel)} arguments)"
+
+
+def http_receive_fexit(kernel):
+    return f"fentry, fexit tcp_recvmsg ({receive_arguments(kernel)} arguments)"
+
+
+def best(kernel):
+    """What the library has to choose by itself."""
+    lengths = kernel in LENGTHS
+    return {
+        "process exec": "raw_tp sched_process_exec",
+        "process exit": "raw_tp sched_process_exit "
+                        + ("(group_dead)" if kernel == "7.2" else "(signal->live)"),
+        "process fork": "raw_tp sched_process_fork",
+        # The types of Debian's 5.10 do not describe the argument of execveat.
+        "exec failure": "raw_tp sys_exit" if kernel == "5.10" else "fexit __x64_sys_execve",
+        "tcp state": "raw_tp inet_sock_set_state",
+        "tcp destroy": "raw_tp tcp_destroy_sock",
+        "tcp accept": accept_fexit(kernel),
+        "tcp connect error": "fexit tcp_v4_connect, tcp_v6_connect",
+        "tcp send": "raw_tp sock_send_length" if lengths else send_fexit(kernel),
+        "tcp receive": "raw_tp sock_recv_length" if lengths else receive_fexit(kernel),
+        "http send": "tp_btf sock_send_length" if lengths
+                     else "fentry, fexit tcp_sendmsg_locked",
+        "http receive": "tp_btf sock_recv_length" if lengths else http_receive_fexit(kernel),
+        "http end": "raw_tp inet_sock_set_state, tcp_destroy_sock",
+    }
+
+
+def fexit(kernel):
+    return {"tcp send": send_fexit(kernel), "tcp receive": receive_fexit(kernel),
+            "http send": "fentry, fexit tcp_sendmsg_locked",
+            "http receive": http_receive_fexit(kernel)}
+
+
+KPROBE = {
+    "tcp accept": "kprobe security_sock_graft",
+    "tcp connect error": "kretprobe tcp_v4_connect, tcp_v6_connect",
+    "tcp send": "kprobe tcp_sendmsg_locked, release_sock",
+    "tcp receive": "raw_tp tcp_rcv_space_adjust",
+    "http send": "kprobe tcp_sendmsg_locked, release_sock",
+    "http receive": "kprobe tcp_recvmsg, raw_tp tcp_rcv_space_adjust",
+}
+TRACEPOINT = {
+    "tcp accept": "tracepoint sys_exit_accept, sys_exit_accept4",
+    "tcp connect error": "tracepoint sys_exit_connect",
+}
+SYS_EXIT = {
+    "exec failure": "raw_tp sys_exit",
+    "tcp accept": "tp_btf sys_exit",
+    "tcp connect error": "tp_btf sys_exit",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    name: str
+    forced: dict
+    scenarios: tuple
+    cgroups: str = ""  # how they are set up, if not as the machine begins
+    command: str = ""  # instead of scenarios
+
+
+PROCESS = ("Exec*", "Exit*", "Each/Exit*", "Fork*", "Filter*", "Snapshot*", "Record*", "Host*",
+           "Lifecycle*", "Environment*", "Wakeup*", "Storm*")
+ENDS = ("TcpAccept*", "TcpConnectError*", "CompatTest.AnAccept*", "CompatTest.AConnect*")
+CALLS = ("TcpCall*",)
+HTTP = ("Http*", "CompatTest.ARequest*")
+# What depends on how bytes are seen to move; the rest works on the records, whoever made them.
+HTTP_HOOKS = ("HttpCalls*", "HttpMessagesTest.UntilClose", "HttpMessagesTest.TheResponseAnd*",
+              "HttpMessagesTest.AMebibyte*", "HttpMessagesTest.ChunksThat*",
+              "HttpFailureTest.TheServer*", "HttpFailureTest.HalfAClose*", "CompatTest.ARequest*")
+ALL_TCP = ("Tcp*", "*/Tcp*", "Curl*")
+CGROUPS = ("FilterTest.ByCgroup*", "TcpFilterTest.ByCgroup*", "ExecTest.LsIs*",
+           "ForkTest.ChildAndParent", "SnapshotTest.WhatRuns*", "Workload*")
+ALWAYS = ("MechanismsTest.*",)
+
+
+# What it says is compared with best(); "attaching" and its "ready" are a start as users see it.
+COMMAND = "masflow doctor && echo attaching && masflow --duration 1s 2>&1"
+
+
+def rows(kernel):
+    found = [Row("command", {}, (), command=COMMAND), Row("best", {}, PROCESS + ALL_TCP + HTTP + ("Compat*",))]
+    if kernel in LENGTHS:
+        found.append(Row("fexit", fexit(kernel), CALLS + HTTP_HOOKS))
+    found.append(Row("kprobe", KPROBE, ENDS + CALLS + HTTP_HOOKS))
+    if kernel in REGISTERS:
+        found.append(Row("tracepoint", TRACEPOINT, ENDS))
+    found.append(Row("sys_exit", SYS_EXIT, ENDS + ("ExecFailure*", "CompatTest.AFailed*")))
+    found += [Row(f"cgroup-{kind}", {}, CGROUPS, kind) for kind in ("v1", "hybrid", "v2")]
+    return found
+
+
+@dataclasses.dataclass(frozen=True)
+class LeftOut:
+    """Scenarios that a row cannot promise, or that say nothing more on an emulated machine."""
+    scenarios: str
+    why: str
+    kernels: tuple = KERNELS
+    rows: tuple = ()  # none: all
+
+
+LEFT_OUT = (
+    LeftOut("HttpOtherTest.Tls:HttpOtherTest.Redis", "their servers are not in the machine"),
+    LeftOut("HttpTimeTest.*", "compare clocks of processes, closer than an emulated machine keeps"),
+    LeftOut("HttpMessagesTest.AGibibyte*", "takes minutes there"),
+    LeftOut("LifecycleTest.OpenAndCloseLeave*", "a hundred starts take minutes there"),
+    LeftOut("WakeupTest.*", "measure how soon things happen"),
+    LeftOut("*LostWakeupTest.*", "a race of two processors; these are emulated in turn"),
+    LeftOut("StormTest.OnePage*:StormTest.OtherHandlers*:TcpTableTest.AReader*",
+            "rest on how fast the reader is, compared with the kernel"),
+    LeftOut("ExecFailureTest.TheReport*", "chooses mechanisms itself", rows=("sys_exit",)),
+)
+
+
+def filter_of(kernel, row):
+    out = [each.scenarios for each in LEFT_OUT
+           if kernel in each.kernels and (not each.rows or row.name in each.rows)]
+    always = () if row.cgroups else ALWAYS
+    return ":".join(row.scenarios + always) + ("-" + ":".join(out) if out else "")

@@ -1,0 +1,104 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the scenarios of the kernel tier on one of Debian's kernels, in an emulated machine.
+
+usage: run.py --kernel 6.1 --tests PROGRAM --child PROGRAM --masflow PROGRAM --folder FOLDER
+              [--row NAME]... [--filter PATTERN]
+       run.py ... --command 'bpftool prog' --with /usr/sbin/bpftool
+"""
+
+import argparse
+import pathlib
+import subprocess
+import sys
+import time
+
+import image
+import machine
+import matrix
+import report
+
+HERE = pathlib.Path(__file__).resolve().parent
+SKIP = 77
+
+
+def arguments():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--kernel", choices=matrix.KERNELS, required=True)
+    parser.add_argument("--architecture", choices=("amd64", "arm64"), default="amd64")
+    parser.add_argument("--tests", required=True)
+    parser.add_argument("--child", required=True)
+    parser.add_argument("--masflow", required=True)
+    parser.add_argument("--folder", type=pathlib.Path, required=True)
+    parser.add_argument("--row", action="append", help="only these")
+    parser.add_argument("--filter", help="only these scenarios, as --gtest_filter")
+    parser.add_argument("--command", help="only this, and show what it prints")
+    parser.add_argument("--with", dest="programs", action="append", default=[],
+                        help="put this program of the system into the machine too")
+    parser.add_argument("--kernel-options", default="", help="more words of its command line")
+    parser.add_argument("--seconds", type=int, default=600, help="for the machine as a whole")
+    return parser.parse_args()
+
+
+def fetch(suite, architecture, folder):
+    done = subprocess.run((HERE / "fetch_kernel.sh", suite, architecture, folder), check=False)
+    if done.returncode == SKIP:
+        print("NOT RUN: this kernel cannot be had here")
+        sys.exit(SKIP)
+    if done.returncode != 0:
+        sys.exit(f"fetch_kernel.sh: status {done.returncode}")
+
+
+def line_of(row, options):
+    patterns = options.filter or matrix.filter_of(options.kernel, row)
+    command = row.command or f"{options.tests} --gtest_color=no --gtest_filter='{patterns}'"
+    if row.cgroups:
+        command = f". /cgroups.sh; {row.cgroups}_cgroups && {command}"
+    forced = ";".join(f"{hook}={mechanism}" for hook, mechanism in row.forced.items())
+    return f"{row.name}|{forced}|{options.seconds}|{command}\n"
+
+
+def main():
+    options = arguments()
+    folder = options.folder.resolve()
+    kernel = folder / "kernel"
+    kernel.mkdir(parents=True, exist_ok=True)
+    fetch(matrix.SUITES[options.kernel], options.architecture, kernel)
+
+    root = image.Image(folder / "root")
+    image.busybox(root)
+    image.tools(root)
+    image.modules(root, kernel / "modules")
+    for program in (options.tests, options.child):
+        root.program(program)
+    root.program(options.masflow, "/usr/bin/masflow")
+    for program in options.programs:
+        root.program(program)
+    root.file(str(HERE / "init.sh"), "/init")
+    root.file(str(HERE / "cgroups.sh"), "/cgroups.sh")
+    rows = [row for row in matrix.rows(options.kernel)
+            if not options.row or row.name in options.row]
+    lines = "".join(line_of(row, options) for row in rows)
+    if options.command:
+        lines = f"command||{options.seconds}|{options.command}\n"
+    root.text("rows", lines)
+    root.pack(folder / "initramfs")
+
+    began = time.monotonic()
+    outcome = machine.boot(
+        machine.command(options.architecture, kernel / "vmlinuz", folder / "initramfs", folder,
+                        options.kernel_options),
+        folder, options.seconds)
+    seconds = round(time.monotonic() - began)
+    if options.command:
+        print("\n".join(outcome.rows["command"].lines))
+        sys.exit(outcome.rows["command"].status)
+    ok = report.show(outcome, rows, options.kernel, not options.filter)
+    print(f"{outcome.kernel or options.kernel}: {'ok' if ok else 'FAILED'}, {seconds} s in all, "
+          f"of the processor {outcome.seconds:.0f} s; "
+          f"the machine's words are in {folder}")
+    sys.exit(0 if ok else 1)
+
+
+if __name__ == "__main__":
+    main()
