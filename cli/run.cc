@@ -19,6 +19,7 @@
 #include "masflow/stats.h"
 #include "message.h"
 #include "printer.h"
+#include "rights.h"
 #include "stop_request.h"
 #include "streams.h"
 #include "totals.h"
@@ -133,6 +134,9 @@ int RunEvents(const Flags& flags, Clock::time_point start) {
   Writer writer(STDOUT_FILENO, &stop);
   Printer printer(flags, *session, &writer);
   printer.Attach(&*session, &*streams);
+  if (const absl::Status status = GiveUpRights(flags); !status.ok()) {
+    return SayFailure(status);
+  }
   SayReady(flags, start);
   if (flags.duration.has_value()) {
     stop.SetDeadline(Clock::now() + *flags.duration);
