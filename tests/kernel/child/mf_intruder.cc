@@ -77,7 +77,6 @@ void IntrudeOnce() {
 
 extern "C" int epoll_wait(int fd, epoll_event* events, int most, int timeout) {
   IntrudeOnce();
-  static auto* const real =
-      reinterpret_cast<decltype(&epoll_wait)>(dlsym(RTLD_NEXT, "epoll_wait"));
+  static auto* const real = reinterpret_cast<decltype(&epoll_wait)>(dlsym(RTLD_NEXT, "epoll_wait"));
   return real(fd, events, most, timeout);
 }
