@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -21,6 +22,12 @@
 namespace masflow_cli {
 
 enum class Action { kRun, kDoctor, kHelp, kVersion };
+// Whom --user names.
+struct User {
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+};
+
 enum class Color { kAuto, kAlways, kNever };
 
 struct Flags {
@@ -30,6 +37,8 @@ struct Flags {
   std::optional<std::chrono::nanoseconds> duration{};
   std::string replay{};  // empty: the live kernel
   std::string record{};  // empty: none
+  std::optional<User> user{};
+  bool seccomp = false;
   bool show_processes = true;
   bool show_tcp = true;
   bool show_http = true;

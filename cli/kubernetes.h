@@ -23,6 +23,8 @@ struct KubernetesFlags {
   bool kubelet_insecure = false;
   std::string ca_file{};
   std::string token_file{};
+
+  bool any() const { return !api_server.empty() || !kubelet.empty(); }
 };
 
 // INVALID_ARGUMENT: one of them has no server that it is about.
@@ -36,7 +38,6 @@ class NameServers {
   // Errors: those of masflow/kubernetes.h; UNIMPLEMENTED, the command was built without.
   static absl::StatusOr<NameServers> Make(const KubernetesFlags& flags);
 
-  bool empty() const { return sources_.empty(); }
   void AddTo(masflow::WorkloadOptions* workloads) const;
   // Once there is a session with them: threads that begin now have the rights that are left now.
   absl::Status Begin() const;

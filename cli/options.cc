@@ -255,6 +255,13 @@ constexpr Option kOptions[] = {
      [](Value v, Flags* f) { return SetPath(v, &f->record); }},
     {"replay", "FILE", "show what --record wrote; needs no privilege", Needs::kNothing,
      [](Value v, Flags* f) { return SetPath(v, &f->replay); }},
+    {"user", "USER", "become this user (id or name) once all is attached", Needs::kNothing,
+     [](Value v, Flags* f) {
+       User& user = f->user.emplace();
+       return ParseUser(v, &user.uid, &user.gid);
+     }},
+    {"seccomp", nullptr, "from then on allow only the system calls that are needed",
+     Needs::kNothing, [](Value, Flags* f) { return Set(&f->seccomp); }},
     {"color", "WHEN", "auto (on a terminal, unless NO_COLOR is set), always, never",
      Needs::kNothing, ApplyColor},
     {"help", nullptr, "show this text", Needs::kNothing,

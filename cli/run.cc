@@ -20,6 +20,7 @@
 #include "masflow/stats.h"
 #include "message.h"
 #include "printer.h"
+#include "rights.h"
 #include "stop_request.h"
 #include "streams.h"
 #include "totals.h"
@@ -137,12 +138,16 @@ int RunEvents(const Flags& flags, Clock::time_point start) {
   if (!streams.ok()) {
     return SayFailure(streams.status());
   }
-  if (const absl::Status status = servers->Begin(); !status.ok()) {
-    return SayFailure(status);
-  }
   Writer writer(STDOUT_FILENO, &stop);
   Printer printer(flags, *session, &writer);
   printer.Attach(&*session, &*streams);
+  absl::Status begun = GiveUpRights(flags);
+  if (begun.ok()) {
+    begun = servers->Begin();
+  }
+  if (!begun.ok()) {
+    return SayFailure(begun);
+  }
   SayReady(flags, start);
   if (flags.duration.has_value()) {
     stop.SetDeadline(Clock::now() + *flags.duration);

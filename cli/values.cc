@@ -113,6 +113,15 @@ absl::Status ParseUser(std::string_view text, std::uint32_t* uid) {
   return absl::OkStatus();
 }
 
+absl::Status ParseUser(std::string_view text, std::uint32_t* uid, std::uint32_t* gid) {
+  absl::Status status = ParseUser(text, uid);
+  if (status.ok()) {
+    const passwd* const user = getpwuid(*uid);
+    *gid = user == nullptr ? *uid : user->pw_gid;
+  }
+  return status;
+}
+
 absl::Status ParseBytes(std::string_view text, std::uint64_t* bytes) {
   std::string_view suffix = text;
   std::uint64_t number = 0;

@@ -30,6 +30,8 @@ absl::Status ParseConnections(std::string_view text, std::uint32_t* connections)
 
 // A number or the name of a user of this machine.
 absl::Status ParseUser(std::string_view text, std::uint32_t* uid);
+// Also its group: of a number that no user of this machine has the same number.
+absl::Status ParseUser(std::string_view text, std::uint32_t* uid, std::uint32_t* gid);
 
 // "4096", "64K", "1M"
 absl::Status ParseBytes(std::string_view text, std::uint64_t* bytes);

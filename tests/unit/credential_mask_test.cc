@@ -31,8 +31,9 @@ std::string CapturedIn(const Bytes& record) {
 }
 
 // The captured bytes of all records, one after the other, as a recording has them.
-std::string Masked(const std::vector<Bytes>& records) {
+std::string Masked(const std::vector<Bytes>& records, HttpQuery query = HttpQuery::kKeep) {
   CredentialMask mask;
+  mask.MaskQueries(query);
   std::string text;
   for (const Bytes& record : records) {
     const RecordBytes masked = mask.Mask(record);
@@ -80,6 +81,33 @@ TEST(CredentialMask, OtherHeaders_ArePassedOn) {
 TEST(CredentialMask, ALineOfABodyThatLooksLikeOne_IsOverwrittenToo) {
   EXPECT_EQ(MaskedText(Request("Content-Length: 12") + "x\nCookie: a\n"),
             Request("Content-Length: 12") + "x\nCookie:xx\n");
+}
+
+TEST(CredentialMask, Queries_AreOverwrittenIfTheyAreNotToBeKept) {
+  struct Case {
+    std::string target;
+    std::string keys_only;
+    std::string dropped;
+  };
+  for (const Case& c : {
+           Case{"/a?k=v&l=w=x&m", "/a?k=x&l=xxx&m", "/a?xxxxxxxxxxx"},
+           Case{"http://h:80/?k=v", "http://h:80/?k=x", "http://h:80/?xxx"},
+           Case{"*?a=?b", "*?a=xx", "*?xxxx"},
+           Case{"/a", "/a", "/a"},
+       }) {
+    const auto request = [](const std::string& target) {
+      return "PO-ST " + target + " HTTP/1.1\r\nHost: h?a=b\r\n\r\n";
+    };
+    const std::vector<Bytes> records = Talk().Send(request(c.target)).records;
+    EXPECT_EQ(Masked(records), request(c.target));
+    EXPECT_EQ(Masked(records, HttpQuery::kKeysOnly), request(c.keys_only));
+    EXPECT_EQ(Masked(records, HttpQuery::kDrop), request(c.dropped));
+    Talk bytes;
+    for (const char byte : request(c.target)) {
+      bytes.Send(std::string(1, byte));
+    }
+    EXPECT_EQ(Masked(bytes.records, HttpQuery::kDrop), request(c.dropped));
+  }
 }
 
 const std::string kSecretHead =

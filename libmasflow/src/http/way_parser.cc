@@ -146,7 +146,7 @@ WayParser::Step WayParser::InHead(WayChunk* chunk, Expected expected, HeadReader
       return NotHead(chunk);
     case HeadStatus::kPart:
       head_time_ = chunk->time.value_or(KernelTime());
-      partial_ = std::make_unique<std::string>(chunk->bytes);
+      partial_ = std::make_unique<SecretText>(chunk->bytes);
       UseAll(chunk);
       chunk->tail = {};
       return Step::kMore;

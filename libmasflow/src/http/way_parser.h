@@ -11,6 +11,7 @@
 
 #include "http/chunk_parser.h"
 #include "http/head_parser.h"
+#include "http/secret_text.h"
 #include "masflow/events.h"
 #include "masflow/http_events.h"
 
@@ -130,7 +131,7 @@ class WayParser {
   KernelTime head_time_{};
   std::optional<KernelTime> last_time_{};
   std::optional<KernelTime> end_time_{};
-  std::unique_ptr<std::string> partial_;  // what there is of an unfinished head
+  std::unique_ptr<SecretText> partial_;  // what there is of an unfinished head
   ChunkParser chunks_;
   State state_ = State::kHead;
   bool guessed_ = false;    // kHead: found by its looks, not by where the last message ended

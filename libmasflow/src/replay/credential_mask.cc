@@ -40,13 +40,13 @@ bool ShowsMessageBegin(std::string_view bytes) {
 
 }  // namespace
 
-void LineMask::Mask(std::span<char> text) {
+void LineMask::Mask(std::span<char> text, HttpQuery query) {
   for (char& c : text) {
-    c = Take(c);
+    c = Take(c, query);
   }
 }
 
-char LineMask::Take(char c) {
+char LineMask::Take(char c, HttpQuery query) {
   if (c == '\n') {
     at_ = at_ == At::kValue ? At::kAfterValue : At::kLine;
     return c;
@@ -56,6 +56,7 @@ char LineMask::Take(char c) {
   }
   if (at_ == At::kLine) {
     at_ = At::kName;
+    target_ = Target::kBefore;
     length_ = 0;
     candidates_ = kAllNames;
   }
@@ -63,7 +64,24 @@ char LineMask::Take(char c) {
     return c == '\r' ? c : kMasked;
   }
   TakeName(c);
-  return c;
+  return TakeTarget(c, query) ? kMasked : c;
+}
+
+// Whether c is a part of a query that shall not be kept.
+bool LineMask::TakeTarget(char c, HttpQuery query) {
+  if (c == ':' && target_ == Target::kBefore) {
+    target_ = Target::kNone;  // a header
+  } else if (IsBlank(c) || c == '\r') {
+    target_ = c == ' ' && target_ == Target::kBefore ? Target::kPath : Target::kNone;
+  } else if (c == '?' && target_ == Target::kPath) {
+    target_ = Target::kKey;
+  } else if (target_ == Target::kKey || target_ == Target::kValue) {
+    const bool in_key = target_ == Target::kKey;
+    target_ = c == '&' ? Target::kKey : c == '=' ? Target::kValue : target_;
+    return query == HttpQuery::kDrop ||
+           (query == HttpQuery::kKeysOnly && !in_key && target_ == Target::kValue);
+  }
+  return false;
 }
 
 void LineMask::TakeName(char c) {
@@ -152,7 +170,7 @@ RecordBytes CredentialMask::MaskData(RecordBytes record) {
   way.begin = data.offset;
   way.next = data.offset + text.size();
   way.mask_at_begin = way.mask;
-  way.mask.Mask(text);
+  way.mask.Mask(text, query_);
   return copy_;
 }
 

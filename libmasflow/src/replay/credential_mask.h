@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/record_source.h"
+#include "masflow/http_stream.h"
 #include "masflow_bpf/wire.h"
 #include "replay/connection_memory.h"
 
@@ -19,11 +20,11 @@ namespace masflow::internal {
 // knows of lines only: a line of a body that looks like one of these is overwritten as well.
 class LineMask {
  public:
-  void Mask(std::span<char> text);
+  void Mask(std::span<char> text, HttpQuery query);
 
   // Bytes are missing here: the name of a header may have been among them.
   void Lose() { at_ = At::kValue; }
-  void BeginLine() { at_ = At::kLine; }
+  void BeginLine() { at_ = At::kLine; }  // as at the begin
 
  private:
   enum class At : std::uint8_t {
@@ -35,10 +36,15 @@ class LineMask {
     kOther,
   };
 
-  char Take(char c);
+  // Of a line that can be the first one of a request: a word, a space, then the target.
+  enum class Target : std::uint8_t { kBefore, kPath, kKey, kValue, kNone };
+
+  char Take(char c, HttpQuery query);
   void TakeName(char c);
+  bool TakeTarget(char c, HttpQuery query);
 
   At at_ = At::kLine;
+  Target target_ = Target::kBefore;
   std::uint8_t length_ = 0;      // of the name so far
   std::uint8_t candidates_ = 0;  // the names that begin so, by bit
 };
@@ -49,6 +55,9 @@ class CredentialMask {
   // A record of the HTTP stream as it may be stored, of the same size; valid until the next
   // call. Each record once and in order.
   RecordBytes Mask(RecordBytes record);
+
+  // Queries of URLs, too, from now on; kKeep leaves them. Their bytes are overwritten.
+  void MaskQueries(HttpQuery query) { query_ = query; }
 
   std::size_t connections() const { return connections_.size(); }
 
@@ -73,6 +82,7 @@ class CredentialMask {
   State& StateOf(const ConnectionId& id);
 
   ConnectionMemory<State> connections_{kMaxConnections};
+  HttpQuery query_ = HttpQuery::kKeep;
   std::vector<std::byte> copy_;
 };
 

@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <utility>
+#include <variant>
 
 #include "core/unique_fd.h"
 #include "replay/credential_mask.h"
@@ -84,6 +85,9 @@ class RecordingSource final : public RecordSource {
   absl::Status Open(const StreamConfig& config) override {
     absl::Status status = inner_->Open(config);
     if (status.ok()) {
+      if (const auto* http = std::get_if<HttpOptions>(&config)) {
+        mask_.MaskQueries(http->query);
+      }
       open_[static_cast<std::size_t>(KindOf(config))] = true;
     }
     return status;

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What may go wrong around the command: it says so, or goes on, and leaves nothing behind.
+
+Environment: MASFLOW is the path of the command, MF_BPF_FAILURE that of the library that lets bpf()
+fail. MF_FAULTS=all tries each call and 200 kills instead of some. Needs root, unshare and bpftool.
+"""
+import errno
+import os
+import random
+import signal
+import tempfile
+import time
+import unittest
+
+from command_test import Command, existing, objects_of, storm, wait_until
+
+ALL = os.environ.get("MF_FAULTS") == "all"
+FAILURE = os.environ["MF_BPF_FAILURE"]
+KILLS = 200 if ALL else 25
+# Of calls of which one shall fail; primes, so that they do not hit the same of each stream.
+STEP = 1 if ALL else 31
+
+
+class Kill(unittest.TestCase):
+    def test_at_any_moment_nothing_is_left(self):
+        begin = time.monotonic()
+        with Command() as command:
+            command.wait_ready()
+            start_s = time.monotonic() - begin
+            self.assertEqual(command.interrupt(), 0)
+        chance = random.Random(7)
+        states = []
+        for _ in range(KILLS):
+            with Command() as command:
+                pid = command.process.pid
+                # What happens at the time is up to chance; not more than that hangs on it.
+                time.sleep(chance.uniform(0, 1.5 * start_s))
+                if chance.random() < 0.2:
+                    command.process.send_signal(signal.SIGINT)  # on its way out, then
+                command.process.send_signal(signal.SIGSTOP)
+                try:
+                    held = objects_of(pid)
+                except (FileNotFoundError, ProcessLookupError, PermissionError):
+                    held = set()  # it has ended
+                states.append(bool(held))
+                command.process.kill()
+                command.end()
+                self.assertTrue(wait_until(lambda h=held: not h & existing()), held)
+        self.assertIn(True, states)
+
+
+class Bpf(unittest.TestCase):
+    def run_with(self, number, error):
+        """Exit code, messages and how many bpf() calls there were."""
+        wrapper = ("env", f"LD_PRELOAD={FAILURE}", f"MF_FAIL_AT={number}",
+                   f"MF_FAIL_WITH={error}")
+        with Command("--duration", "20ms", "--snapshot", "--failed", wrapper=wrapper) as command:
+            code = command.end()
+            calls = [int(line.removeprefix("bpf calls: ")) for line in command.messages
+                     if line.startswith("bpf calls: ")]
+            return code, [m for m in command.messages if m.startswith("masflow: ")], calls
+
+    def test_each_call_may_fail(self):
+        code, _, calls = self.run_with(0, 0)
+        self.assertEqual(code, 0)
+        self.assertGreater(calls[0], 100)
+        refused = went_on = 0
+        for number in range(1, calls[0] + 1, STEP):
+            for error in (errno.ENOMEM, errno.EPERM) if ALL else (errno.ENOMEM,):
+                with self.subTest(f"bpf() number {number}: {errno.errorcode[error]}"):
+                    code, messages, _ = self.run_with(number, error)
+                    if code == 0:
+                        went_on += 1
+                        self.assertRegex(messages[0], "^masflow: ready")
+                    else:
+                        refused += 1
+                        self.assertEqual(code, 1, messages)
+                        self.assertRegex(messages[-1], "^masflow: .{20,}")
+        self.assertGreater(refused, 0)
+        self.assertGreater(went_on, 0)
+
+
+class Disk(unittest.TestCase):
+    def test_full_while_recording(self):
+        with tempfile.TemporaryDirectory() as folder:
+            trace = os.path.join(folder, "trace.mfr")
+            # In mounts of its own, which go with it.
+            wrapper = ("unshare", "--mount", "sh", "-ec",
+                       f'mount -t tmpfs -o size=64k none {folder}; exec "$@"', "sh")
+            with Command("--comm", "true", "--record", trace, wrapper=wrapper) as command:
+                command.wait_ready()
+                for shell in storm(500):
+                    shell.wait()
+                self.assertEqual(command.interrupt(), 1)
+                events = len(command.lines())
+                self.assertGreaterEqual(events, 4 * 500 * 2)
+                self.assertRegex(command.messages[-2],
+                                 "recording ended: cannot write to .*No space left")
+                self.assertIn(f"masflow: {events} events, 0 lost", command.messages[-1])
+
+
+if __name__ == "__main__":
+    if os.geteuid() != 0:
+        raise SystemExit("these tests need root")
+    unittest.main()
