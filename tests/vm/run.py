@@ -36,7 +36,7 @@ def arguments():
     parser.add_argument("--with", dest="programs", action="append", default=[],
                         help="put this program of the system into the machine too")
     parser.add_argument("--kernel-options", default="", help="more words of its command line")
-    parser.add_argument("--seconds", type=int, default=600, help="for the machine as a whole")
+    parser.add_argument("--seconds", type=int, default=1200, help="for the machine as a whole")
     return parser.parse_args()
 
 
