@@ -66,8 +66,9 @@ class Command:
         return self.end()
 
     def lines(self):
-        self.out.seek(0)
-        return self.out.read().decode().splitlines()
+        """Also while it runs: the place in the file, which it shares, stays."""
+        size = os.fstat(self.out.fileno()).st_size
+        return os.pread(self.out.fileno(), size, 0).decode().splitlines()
 
 
 def objects_of(pid):

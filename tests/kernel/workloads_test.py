@@ -371,8 +371,13 @@ class Workloads(unittest.TestCase):
                 self.assertTrue(wait_until(lambda: listens(port)))
                 with Command("--json", "--streams", "process,tcp", *self.log_dir) as command:
                     command.wait_ready()
+                    last = f"job-{SHORT_LIVED - 1}"
                     for number in range(SHORT_LIVED):
                         self.run_short(f"job-{number}", port)
+                    # The kernel may end a connection after its process.
+                    self.assertTrue(wait_until(lambda: any(
+                        '"tcp.close"' in line and f'"{last}"' in line
+                        for line in command.lines()[-SHORT_LIVED:])))
                     self.assertEqual(command.interrupt(), 0)
                     found = events(command)
                     self.assertIn(" 0 lost", command.messages[-1])
