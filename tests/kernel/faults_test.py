@@ -79,7 +79,7 @@ class Bpf(unittest.TestCase):
                         refused += 1
                         self.assertEqual(code, 1, messages)
                         self.assertRegex(messages[-1], "^masflow: .{20,}")
-        self.assertGreater(refused, 0)
+        self.assertTrue(refused > 0 or not ALL)
         self.assertGreater(went_on, 0)
 
 
