@@ -56,9 +56,9 @@ class Command:
         assert line.startswith("masflow: ready"), line
         return line
 
-    def end(self):
+    def end(self, deadline_s=DEADLINE_S):
         """Waits for the end; the exit code."""
-        self.messages = self.process.communicate(timeout=DEADLINE_S)[1].decode().splitlines()
+        self.messages = self.process.communicate(timeout=deadline_s)[1].decode().splitlines()
         return self.process.returncode
 
     def interrupt(self):
