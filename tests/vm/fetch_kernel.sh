@@ -68,5 +68,5 @@ for archive in ./*.deb; do
 done
 find "$apt/tree" -name "vmlinuz*" -type f -exec mv {} "$folder/vmlinuz" \;
 mv "$(find "$apt/tree" -type d -path "*/modules/$release")" "$folder/modules"
-rm -rf "$apt/tree" ./*.deb
+rm -rf "$apt/tree" "$apt/lists" "$apt"/*.bin ./*.deb
 echo "$release" >"$folder/release"

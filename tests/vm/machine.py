@@ -46,11 +46,14 @@ def command(architecture: str, kernel: pathlib.Path, initramfs: pathlib.Path,
     if architecture == "amd64":
         machine = ["qemu-system-x86_64", "-cpu", "max,la57=off,cx16=off"]
         consoles = ("ttyS0", "ttyS1")
+        # A busy host delays the timer by more than the checks at the start allow for.
         more = "no_timer_check tsc=reliable mitigations=off " + more
     else:
         machine = ["qemu-system-aarch64", "-machine", "virt", "-cpu", "max,pauth-impdef=on"]
         consoles = ("ttyAMA0", "hvc0")
+    # Only what lasts longer than a busy host can hold the machine up is a stall.
     options = (f"console={consoles[0]} loglevel=5 panic=-1 oops=panic quiet "
+               f"rcupdate.rcu_cpu_stall_timeout=300 watchdog_thresh=60 "
                f"masflow.report={consoles[1]} {more}")
     serial = ["-serial", f"file:{folder / 'console.log'}"]
     if architecture == "amd64":

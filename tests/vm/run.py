@@ -9,6 +9,7 @@ usage: run.py --kernel 6.1 --tests PROGRAM --child PROGRAM --masflow PROGRAM --f
 
 import argparse
 import pathlib
+import shutil
 import subprocess
 import sys
 import time
@@ -60,6 +61,10 @@ def line_of(row, options):
 
 def main():
     options = arguments()
+    emulator = {"amd64": "qemu-system-x86_64", "arm64": "qemu-system-aarch64"}
+    for tool in (emulator[options.architecture], "cpio", "xz", "busybox"):
+        if shutil.which(tool) is None:
+            sys.exit(f"{tool} is missing: docs/vm-tests.md names the packages")
     folder = options.folder.resolve()
     kernel = folder / "kernel"
     kernel.mkdir(parents=True, exist_ok=True)
