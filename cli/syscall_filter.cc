@@ -102,7 +102,7 @@ class Program {
   }
 
   // The low half, which is all that the kernel takes of these arguments.
-  void LoadArgument(unsigned index) { Load(offsetof(seccomp_data, args) + index * 8); }
+  void LoadArgument(unsigned index) { Load(offsetof(seccomp_data, args) + std::size_t{index} * 8); }
 
   // Goes on if equal, else skips that many instructions.
   void UnlessEqualSkip(std::uint32_t value, std::size_t skipped) {

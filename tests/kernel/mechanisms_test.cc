@@ -17,8 +17,6 @@ namespace {
 using MechanismsTest = KernelTest;
 using Clock = std::chrono::steady_clock;
 
-constexpr std::chrono::seconds kStart{5};
-
 class Watch {
  public:
   // Since the last one.
@@ -33,10 +31,9 @@ class Watch {
   Clock::time_point since_ = Clock::now();
 };
 
-TEST_F(MechanismsTest, AllAttachInTime) {
+TEST_F(MechanismsTest, AllAttach) {
   std::printf("attaching\n");
   std::fflush(stdout);
-  const Clock::time_point begin = Clock::now();
   Watch watch;
   absl::StatusOr<Session> session = CreateSession({});
   ASSERT_TRUE(session.ok()) << session.status();
@@ -50,10 +47,6 @@ TEST_F(MechanismsTest, AllAttachInTime) {
   const auto http = HttpStream::Open(*session);
   ASSERT_TRUE(http.ok()) << http.status();
   const long exchanges = watch.Milliseconds();
-  if (Slowness() == 1) {  // else judged by who knows how busy the host is
-    EXPECT_LT(Clock::now() - begin, kStart);
-  }
-
   ExpectForced(*session, {});
   std::printf("attached\t%ld\t%ld\t%ld\t%ld\n", created, processes, connections, exchanges);
   std::fflush(stdout);
