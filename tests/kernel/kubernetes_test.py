@@ -116,7 +116,9 @@ class Servers:
         return Handler
 
 
-class Kubernetes(unittest.TestCase):
+class Scene(unittest.TestCase):
+    """Two pods that the servers know."""
+
     def setUp(self):
         self.node = Node()
         self.addCleanup(self.node.close)
@@ -142,6 +144,8 @@ class Kubernetes(unittest.TestCase):
             server.stop()
         return port
 
+
+class Kubernetes(Scene):
     def told(self, *options):
         """What doctor says of sources of names."""
         with Command("doctor", *options, *self.log_dir) as doctor:
@@ -224,25 +228,6 @@ class Kubernetes(unittest.TestCase):
             pods = {e.get("k8s.pod.name") for e in events(command)}
         self.assertEqual(other.asked, [])
         self.assertLessEqual({self.frontend.name, self.backend.name}, pods)
-
-    def test_with_the_least_rights(self):
-        with Command("--json", "--user", "nobody", "--seccomp", "--api-server", self.servers.url,
-                     *self.servers.files, *self.log_dir) as command:
-            command.wait_ready()
-            self.assertTrue(wait_until(lambda: len(self.servers.answered) >= 4))
-            tasks = f"/proc/{command.process.pid}/task"
-            rights = set()
-            for task in os.listdir(tasks):
-                with open(f"{tasks}/{task}/status", encoding="ascii") as file:
-                    rights.add(tuple(line for line in file.read().splitlines() if line.startswith(
-                        ("Uid", "CapPrm", "CapEff", "CapBnd", "NoNewPrivs", "Seccomp:"))))
-            self.assertEqual(len(rights), 1, "threads differ")
-            self.assertIn("Seccomp:\t2", rights.pop())
-            port = self.call(BACKEND_IP)
-            self.assertEqual(command.interrupt(), 0, command.messages)
-            found = [e for e in events(command) if e["event.name"] == "http.exchange"
-                     and e["destination.port"] == port]
-        self.assertEqual({e["k8s.deployment.name"] for e in found}, {"frontend", "backend"})
 
     def test_wrong_use(self):
         for options, sentence in (
