@@ -177,7 +177,7 @@ TEST(KubernetesJson, WhatIsNoEventIsRefused) {
 
 TEST(KubernetesJson, EachTruncatedBodyIsRefused) {
   const std::string body = Body("kubelet_pods.json");
-  for (std::size_t size = 0; size + 2 < body.size(); size += 7) {
+  for (std::size_t size = 0; size + 2 < body.size(); size += 31) {
     EXPECT_EQ(ParseList(Resource::kPods, NamesFrom::kKubelet, body.substr(0, size)).status().code(),
               absl::StatusCode::kDataLoss)
         << size;
