@@ -34,11 +34,11 @@ std::uint64_t DigestOf(const PodNames& pod) {
 void KnownObjects::Put(KubeObject object) {
   const std::uint64_t digest = std::visit([](const auto& of) { return DigestOf(of); }, object);
   const auto [entry, is_new] = known_.try_emplace(KeyOf(object));
-  entry->second.list = list_;
-  if (!is_new && std::exchange(entry->second.digest, digest) == digest) {
+  const bool same = !is_new && entry->second.digest == digest;
+  entry->second = {.digest = digest, .list = list_};
+  if (same) {
     return;
   }
-  entry->second.digest = digest;
   if (auto* service = std::get_if<ServiceNames>(&object)) {
     sink_->OnService(std::move(*service));
   } else {

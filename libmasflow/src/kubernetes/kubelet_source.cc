@@ -1,21 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cstddef>
 #include <optional>
-#include <string_view>
 #include <utility>
 
 #include "kubernetes/backoff.h"
 #include "kubernetes/http_client.h"
 #include "kubernetes/known_objects.h"
-#include "kubernetes/reply_status.h"
+#include "kubernetes/requests.h"
 #include "kubernetes/sources.h"
 #include "kubernetes/worker.h"
 
 namespace masflow {
 namespace internal {
 namespace {
-
-constexpr std::size_t kMostBytes = std::size_t{64} << 20;
 
 // Asks the kubelet for all its pods again and again: it cannot be watched.
 class KubeletSource final : public NameSource {
@@ -45,7 +41,7 @@ class KubeletSource final : public NameSource {
     Backoff backoff(timings_.first_pause, timings_.longest_pause);
     while (true) {
       std::chrono::seconds retry_after{};
-      const absl::Status state = Ask(&retry_after);
+      const absl::Status state = List(&retry_after);
       if (absl::IsCancelled(state)) {
         return;
       }
@@ -62,25 +58,10 @@ class KubeletSource final : public NameSource {
     }
   }
 
-  absl::Status Ask(std::chrono::seconds* retry_after) {
-    static constexpr char kTarget[] = "/pods";
-    std::string body;
-    const absl::StatusOr<HttpReply> reply =
-        client_.Get(kTarget, timings_.silence, [&](std::string_view piece) {
-          body.append(piece);
-          return body.size() <= kMostBytes
-                     ? absl::OkStatus()
-                     : absl::ResourceExhaustedError("the kubelet's list has more than 64 MiB");
-        });
-    if (!reply.ok()) {
-      return reply.status();
-    }
-    *retry_after = reply->retry_after;
-    if (absl::Status status = StatusOf(*reply, client_.endpoint(), kTarget, "get of nodes/proxy");
-        !status.ok()) {
-      return status;
-    }
-    absl::StatusOr<ObjectList> list = ParseList(Resource::kPods, NamesFrom::kKubelet, body);
+  absl::Status List(std::chrono::seconds* retry_after) {
+    absl::StatusOr<ObjectList> list =
+        AskForList(&client_, "/pods", "get of nodes/proxy", timings_.silence, Resource::kPods,
+                   NamesFrom::kKubelet, retry_after);
     if (!list.ok()) {
       return list.status();
     }

@@ -4,14 +4,13 @@
 #include <cstddef>
 #include <utility>
 
-#include "kubernetes/reply_status.h"
+#include "kubernetes/requests.h"
 
 namespace masflow::internal {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kMostListBytes = std::size_t{64} << 20;
 // etcd takes objects of 1.5 MB, and some of what the API adds.
 constexpr std::size_t kMostEventBytes = std::size_t{8} << 20;
 
@@ -82,35 +81,9 @@ std::string Reflector::Target(const std::string& parameters) const {
   return PathOf(reflected_) + parameters;
 }
 
-absl::Status Reflector::Get(const std::string& target, std::chrono::milliseconds silence,
-                            const BodyConsumer& body) {
-  retry_after_ = {};
-  const absl::StatusOr<HttpReply> reply = client_.Get(target, silence, body);
-  if (!reply.ok()) {
-    return reply.status();
-  }
-  retry_after_ = reply->retry_after;
-  const std::string resource = reflected_.resource == Resource::kPods ? "pods" : "services";
-  return StatusOf(*reply, client_.endpoint(), target, "list and watch of " + resource);
-}
-
-absl::Status Reflector::ListPage(const std::string& target, ObjectList* page) {
-  std::string body;
-  absl::Status status = Get(target, timings_.silence, [&](std::string_view piece) {
-    body.append(piece);
-    return body.size() <= kMostListBytes
-               ? absl::OkStatus()
-               : absl::ResourceExhaustedError("the API server's list has more than 64 MiB");
-  });
-  if (!status.ok()) {
-    return status;
-  }
-  absl::StatusOr<ObjectList> read = ParseList(reflected_.resource, NamesFrom::kApiServer, body);
-  if (!read.ok()) {
-    return read.status();
-  }
-  *page = *std::move(read);
-  return absl::OkStatus();
+std::string Reflector::Needs() const {
+  return std::string("list and watch of ") +
+         (reflected_.resource == Resource::kPods ? "pods" : "services");
 }
 
 // The pods of one node come out of the server's memory (version 0), as kubelets ask for them: a
@@ -124,9 +97,13 @@ absl::Status Reflector::List() {
   do {
     const std::string parameters =
         page.rest.empty() ? first : "limit=500&continue=" + Escaped(page.rest);
-    if (absl::Status status = ListPage(Target(parameters), &page); !status.ok()) {
-      return status;
+    absl::StatusOr<ObjectList> read =
+        AskForList(&client_, Target(parameters), Needs(), timings_.silence, reflected_.resource,
+                   NamesFrom::kApiServer, &retry_after_);
+    if (!read.ok()) {
+      return read.status();
     }
+    page = *std::move(read);
     for (KubeObject& object : page.objects) {
       known_.Put(std::move(object));
     }
@@ -146,12 +123,15 @@ absl::Status Reflector::Watch() {
       Target("watch=1&allowWatchBookmarks=true&timeoutSeconds=" + std::to_string(seconds) +
              "&resourceVersion=" + Escaped(version_));
   std::string unfinished;  // an event that is cut off is told again from `version_` on
-  return Get(target, std::chrono::seconds(seconds) + timings_.silence, [&](std::string_view piece) {
-    if (piece.empty()) {
-      on_state_(absl::OkStatus());  // it is accepted; events may take hours
-    }
-    return ReadEvents(piece, &unfinished);
-  });
+  return Ask(
+      &client_, target, Needs(), std::chrono::seconds(seconds) + timings_.silence,
+      [&](std::string_view piece) {
+        if (piece.empty()) {
+          on_state_(absl::OkStatus());  // it is accepted; events may take hours
+        }
+        return ReadEvents(piece, &unfinished);
+      },
+      &retry_after_);
 }
 
 absl::Status Reflector::ReadEvents(std::string_view piece, std::string* unfinished) {

@@ -39,12 +39,10 @@ class Reflector {
 
  private:
   absl::Status List();
-  absl::Status ListPage(const std::string& target, ObjectList* page);
   absl::Status Watch();
   absl::Status ReadEvents(std::string_view piece, std::string* unfinished);
   absl::Status ReadEvent(std::string_view line);
-  absl::Status Get(const std::string& target, std::chrono::milliseconds silence,
-                   const BodyConsumer& body);
+  std::string Needs() const;  // which rights
   std::string Target(const std::string& parameters) const;
 
   HttpClient client_;
