@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The source against an API server that behaves and misbehaves.
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
@@ -189,62 +190,48 @@ TEST_F(KubernetesApiServer, WatchGoesOnWhereItEnded) {
   EXPECT_EQ(told_.pods.size(), 1U);
 }
 
-// What is gone meanwhile is told by the new list.
-void GoneAndListedAnew(Told& told, Server& server) {
-  EXPECT_TRUE(told.Wait([&] {
-    return told.pods.size() == 1 && told.pods.contains("00000002-2222-4333-8444-555566667777");
-  }));
-  EXPECT_TRUE(told.WaitForState(StatusCode::kOk));
-  EXPECT_THAT(server.targets(), Contains(HasSubstr("limit=500")).Times(2));
-}
+// Pods 1 and 2 in the first list, of version 1, only 2 in those after. How the watch from version 1
+// on is answered is told; that from later ones is quiet. What is gone meanwhile is told by the new
+// list.
+class KubernetesOutdatedWatch : public KubernetesApiServer {
+ protected:
+  void ExpectListedAnew(const Server::Handler& first_watch) {
+    std::atomic<int> lists = 0;
+    Server server([&](Exchange& e) {
+      if (!e.Asks("watch=1")) {
+        const int first = 1 + lists++;
+        return e.Reply(200, PodList(NumberedPods(first, 3 - first), std::to_string(lists)));
+      }
+      e.Parameter("resourceVersion") == "1" ? first_watch(e) : Quiet(e);
+    });
+    Start(server.url());
+    EXPECT_TRUE(told_.Wait([&] {
+      return told_.pods.size() == 1 && told_.pods.contains("00000002-2222-4333-8444-555566667777");
+    }));
+    EXPECT_TRUE(told_.WaitForState(StatusCode::kOk));
+    EXPECT_THAT(server.targets(), Contains(HasSubstr("limit=500")).Times(2));
+    source_->Stop();
+  }
+};
 
-TEST_F(KubernetesApiServer, TooOldByEventIsListedAnew) {
-  std::atomic<int> lists = 0;
-  Server server([&](Exchange& e) {
-    if (!e.Asks("watch=1")) {
-      const int first = 1 + lists++;
-      return e.Reply(200, PodList(NumberedPods(first, 3 - first), std::to_string(lists)));
-    }
-    if (e.Parameter("resourceVersion") != "1") {
-      return Quiet(e);
-    }
+TEST_F(KubernetesOutdatedWatch, ByEvent) {
+  ExpectListedAnew([](Exchange& e) {
     e.BeginChunks();
     e.Chunk(Event("ERROR", Body("status_410.json")));
     e.EndChunks();
   });
-  Start(server.url());
-  GoneAndListedAnew(told_, server);
 }
 
-TEST_F(KubernetesApiServer, TooOldByStatusIsListedAnew) {
-  std::atomic<int> lists = 0;
-  Server server([&](Exchange& e) {
-    if (!e.Asks("watch=1")) {
-      const int first = 1 + lists++;
-      return e.Reply(200, PodList(NumberedPods(first, 3 - first), std::to_string(lists)));
-    }
-    e.Parameter("resourceVersion") == "1" ? e.Reply(410, Body("status_410.json")) : Quiet(e);
-  });
-  Start(server.url());
-  GoneAndListedAnew(told_, server);
+TEST_F(KubernetesOutdatedWatch, ByStatus) {
+  ExpectListedAnew([](Exchange& e) { e.Reply(410, Body("status_410.json")); });
 }
 
-TEST_F(KubernetesApiServer, EventThatIsNoneIsListedAnew) {
-  std::atomic<int> lists = 0;
-  Server server([&](Exchange& e) {
-    if (!e.Asks("watch=1")) {
-      const int first = 1 + lists++;
-      return e.Reply(200, PodList(NumberedPods(first, 3 - first), std::to_string(lists)));
-    }
-    if (e.Parameter("resourceVersion") != "1") {
-      return Quiet(e);
-    }
+TEST_F(KubernetesOutdatedWatch, ByAnEventThatIsNone) {
+  ExpectListedAnew([](Exchange& e) {
     e.BeginChunks();
     e.Chunk("{\"type\":\"ADDED\",\"object\":{\"meta\n");
     e.Hang();
   });
-  Start(server.url());
-  GoneAndListedAnew(told_, server);
 }
 
 TEST_F(KubernetesApiServer, ExpiredPageIsListedFromTheFirst) {
