@@ -131,9 +131,10 @@ TEST_F(HttpFailureTest, TheServerIsKilled) {
   Child server = Fork(
       [&] {
         Hear(pair_.server.get(), Get("/a").size());
-        static_cast<void>(write(STDOUT_FILENO, "heard\n", 6));
-        pause();
-        return 0;
+        if (write(STDOUT_FILENO, "heard\n", 6) == 6) {
+          pause();
+        }
+        return 1;
       },
       {.from_stdout = true});
   const int number = pair_.client.get();

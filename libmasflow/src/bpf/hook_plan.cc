@@ -139,8 +139,8 @@ void HookPlan::Enable(bpf_object* object, const std::vector<const HookCandidate*
       bpf_map__set_autocreate(bpf_object__find_map_by_name(object, map.c_str()), true);
     }
   }
-  for (const std::string& program : always_) {
-    bpf_program__set_autoload(bpf_object__find_program_by_name(object, program.c_str()), true);
+  for (const char* program : always_) {
+    bpf_program__set_autoload(bpf_object__find_program_by_name(object, program), true);
   }
 }
 

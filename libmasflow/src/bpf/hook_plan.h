@@ -52,8 +52,8 @@ class HookPlan {
   HookPlan(StreamKind stream, std::vector<HookPoint> points, const ForcedMechanisms& forced);
   ~HookPlan();
 
-  // Programs that are loaded with every choice but attached by the caller (iterators).
-  void AlwaysLoad(std::string program) { always_.push_back(std::move(program)); }
+  // Programs (literals) loaded with every choice but attached by the caller (iterators).
+  void AlwaysLoad(const char* program) { always_.push_back(program); }
 
   // Until every point has a candidate that works, or a required one has none left.
   absl::Status LoadAndAttach(const OpenObject& open, const FillMaps& fill);
@@ -91,7 +91,7 @@ class HookPlan {
 
   const StreamKind stream_;
   std::vector<Choice> choices_;
-  std::vector<std::string> always_;
+  std::vector<const char*> always_;
   std::vector<std::string> managed_maps_;
   std::vector<std::unique_ptr<bpf_link, LinkDestroy>> links_;
 };

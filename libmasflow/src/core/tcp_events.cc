@@ -100,9 +100,14 @@ std::string ToString(const IpAddress& address) {
 }
 
 std::string ToString(const Endpoint& endpoint) {
-  const std::string address = ToString(endpoint.address);
-  const std::string port = ":" + std::to_string(endpoint.port);
-  return endpoint.address.is_v6 ? "[" + address + "]" + port : address + port;
+  std::string text = ToString(endpoint.address);
+  if (endpoint.address.is_v6) {
+    text.insert(text.begin(), '[');
+    text += ']';
+  }
+  text += ':';
+  text += std::to_string(endpoint.port);
+  return text;
 }
 
 std::string_view Name(CloseReason reason) {
