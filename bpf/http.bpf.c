@@ -227,20 +227,19 @@ static __always_inline u32 look_at(struct mf_http_conn *conn, struct mf_http_scr
 static __always_inline bool send_capture(struct mf_http_conn *conn, struct sock *sk,
                                          struct mf_http_scratch *scratch, u8 way, u32 captured)
 {
-  u64 pid_tgid = bpf_get_current_pid_tgid();
   struct mf_http_data *record = &scratch->record;
   struct mf_call *call = &scratch->call;
   u64 size = captured;
 
   if (conn->unread)
     send_progress(conn);
-  if (conn->pid != pid_tgid >> 32 && !announce(conn, sk))
+  if (conn->pid != call->pid && !announce(conn, sk))
     return false;
   record->header.kind = MF_KIND_HTTP_DATA;
   record->header.flags = call->flags;
   record->header.ktime_ns = call->now_ns;
-  record->header.pid = pid_tgid >> 32;
-  record->header.tid = (u32)pid_tgid;
+  record->header.pid = call->pid;
+  record->header.tid = call->tid;
   fill_id(&record->id, conn);
   record->offset = flow_of(conn, way)->offset;
   record->cgroup_id = call->cgroup_id;

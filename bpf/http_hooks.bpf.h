@@ -26,15 +26,16 @@ static __always_inline int on_length(u64 *ctx, u8 way)
   int ret = (int)ctx[1];
   u32 flags = ctx[2];
   struct mf_http_scratch *scratch;
+  struct task_struct *task;
   struct mf_http_conn *conn;
   struct tcp_sock *tp;
   struct mf_call *call;
 
-  if (ret <= 0 || (way == MF_WAY_RECEIVED && (flags & (MSG_PEEK | MSG_OOB))))
+  if (ret <= 0 || (way == MF_WAY_RECEIVED && (flags & (MSG_PEEK | MSG_OOB))) || !is_known_tcp(sk))
     return 0;
-  tp = bpf_skc_to_tcp_sock(sk);
+  tp = bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct tcp_sock));
   scratch = scratch_of(way);
-  if (!tp || !scratch)
+  if (!scratch)
     return 0;
   call = &scratch->call;
   call->bytes = ret;
@@ -47,14 +48,17 @@ static __always_inline int on_length(u64 *ctx, u8 way)
   conn = find_or_begin(sk, call->ports, way);
   if (conn && conn->state == MF_HTTP_NO)
     return 0;
-  find_call_payload(&call->payload, sk, way);
+  task = bpf_get_current_task_btf();
+  find_call_payload(&call->payload, task, sk, way);
   if (!conn) {
     count_untracked(scratch, way);
     return 0;
   }
   if (way == MF_WAY_RECEIVED && (flags & MSG_TRUNC)) /* the bytes were thrown away */
     call->payload.readable = false;
-  call->cgroup_id = known_task_cgroup_id(bpf_get_current_task_btf());
+  call->cgroup_id = known_task_cgroup_id(task);
+  call->pid = task->tgid;
+  call->tid = task->pid;
   on_moved(conn, sk, scratch, way);
   return 0;
 }
@@ -108,6 +112,7 @@ static __always_inline u32 read_iter(struct mf_payload *payload, struct msghdr *
 /* scratch->call has its payload, length and place. */
 static __always_inline int on_tcp_call(struct sock *sk, struct mf_http_scratch *scratch, u8 way)
 {
+  u64 pid_tgid = bpf_get_current_pid_tgid();
   struct mf_call *call = &scratch->call;
   struct mf_http_conn *conn;
 
@@ -125,6 +130,8 @@ static __always_inline int on_tcp_call(struct sock *sk, struct mf_http_scratch *
   if (way == MF_WAY_RECEIVED)
     settle_sent(sk, conn, false);
   call->cgroup_id = task_cgroup_id(current_task());
+  call->pid = pid_tgid >> 32;
+  call->tid = (u32)pid_tgid;
   on_moved(conn, sk, scratch, way);
   return 0;
 }

@@ -46,7 +46,9 @@ struct mf_payload {
 /* One call that moved bytes of a connection. */
 struct mf_call {
   u64 now_ns;
-  u64 cgroup_id; /* of the current task */
+  u64 cgroup_id; /* of the current task, as the two below */
+  u32 pid;
+  u32 tid;
   u32 bytes;
   u32 ports;
   u32 end_seq;  /* TCP sequence number behind the bytes */
@@ -103,9 +105,9 @@ static __always_inline struct mf_http_scratch *scratch_of(u32 way)
  * kernel has just touched the memory. A task of io_uring can do other work inside of any
  * call, so there the descriptor must be that of the socket.
  */
-static __always_inline void find_call_payload(struct mf_payload *payload, struct sock *sk, u8 way)
+static __always_inline void find_call_payload(struct mf_payload *payload, struct task_struct *task,
+                                              struct sock *sk, u8 way)
 {
-  struct task_struct *task = bpf_get_current_task_btf();
   struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
   bool sent = way == MF_WAY_SENT;
   long nr = regs->SYSCALL_NR_FIELD;

@@ -57,6 +57,17 @@ static __always_inline bool is_tcp(struct sock *sk)
   return (family == AF_INET || family == AF_INET6) && BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP;
 }
 
+/* Of a pointer that the verifier takes for anything's: plain loads follow. No call (from 6.2). */
+extern void *bpf_rdonly_cast(const void *object, u32 btf_id) __ksym __weak;
+
+/* The same of a socket that the verifier knows. */
+static __always_inline bool is_known_tcp(struct sock *sk)
+{
+  u16 family = sk->__sk_common.skc_family;
+
+  return (family == AF_INET || family == AF_INET6) && sk->sk_protocol == IPPROTO_TCP;
+}
+
 static __always_inline bool is_mapped(const u8 *address)
 {
   const u32 *words = (const u32 *)address;
