@@ -29,7 +29,7 @@
 namespace masflow::kernel_test {
 
 // Only a guard against waiting for ever: the machine may be busy with other things.
-inline const std::chrono::seconds kDeadline{30 * Slowness()};
+inline const std::chrono::seconds kDeadline{30 + 3 * (Slowness() - 1)};
 
 class KernelTest : public testing::Test {
  protected:
