@@ -136,10 +136,10 @@ TEST_F(EnvironmentTest, WithTracefsUnreadable) {
 // this process or the one that it is a fork of (see docs/support.md); else the status names it.
 TEST_F(EnvironmentTest, WithoutLockedMemory) {
   if (BpfMemoryIsLocked()) {
-    const Outcome outcome =
-        UseWhere([] { return NoLockedMemory() && BecomeNobody({CAP_BPF, CAP_PERFMON}); });
-    EXPECT_THAT(outcome.status,
-                AllOf(HasSubstr("PERMISSION_DENIED"), HasSubstr("RLIMIT_MEMLOCK")));
+    const Outcome outcome = UseWhere([] {
+      return NoLockedMemory() && BecomeNobody({CAP_BPF, CAP_PERFMON});
+    });
+    EXPECT_THAT(outcome.status, AllOf(HasSubstr("PERMISSION_DENIED"), HasSubstr("RLIMIT_MEMLOCK")));
     EXPECT_EQ(outcome.printed, "");
     return;
   }

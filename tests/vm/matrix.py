@@ -84,6 +84,7 @@ class Row:
     scenarios: tuple
     cgroups: str = ""  # how they are set up, if not as the machine begins
     command: str = ""  # instead of scenarios
+    smoke: tuple = ()  # the fewest scenarios that touch its mechanisms; none: all of them
 
 
 PROCESS = ("Exec*", "Exit*", "Each/Exit*", "Fork*", "Filter*", "Snapshot*", "Record*", "Host*",
@@ -95,6 +96,13 @@ HTTP = ("Http*", "CompatTest.ARequest*")
 HTTP_HOOKS = ("HttpCalls*", "HttpMessagesTest.UntilClose", "HttpMessagesTest.TheResponseAnd*",
               "HttpMessagesTest.AMebibyte*", "HttpMessagesTest.ChunksThat*",
               "HttpFailureTest.TheServer*", "HttpFailureTest.HalfAClose*", "CompatTest.ARequest*")
+SMOKE_ENDS = ("TcpAcceptTest.PreForked*", "TcpAcceptTest.ByIoUring", "TcpConnectErrorTest.Routes*",
+              "CompatTest.AnAccept*", "CompatTest.AConnect*")
+SMOKE_CALLS = ("TcpCallTest.EachWay*", "TcpCallTest.AsMuch*", "TcpCallTest.Splice")
+SMOKE_HTTP = ("HttpCallsTest.EachCall*", "HttpCallsTest.ManyMessages*",
+              "HttpMessagesTest.ChunksThat*", "HttpFailureTest.TheServerResetsWithin*")
+SMOKE_PROCESS = ("ExecTest.LsIs*", "ExecFailureTest.EachError*", "CompatTest.AFailed*",
+                 "ExitTest.*", "ForkTest.ChildAndParent", "SnapshotTest.WhatRuns*")
 ALL_TCP = ("Tcp*", "*/Tcp*", "Curl*")
 CGROUPS = ("FilterTest.ByCgroup*", "TcpFilterTest.ByCgroup*", "ExecTest.LsIs*",
            "ForkTest.ChildAndParent", "SnapshotTest.WhatRuns*", "Workload*")
@@ -106,13 +114,18 @@ COMMAND = "masflow doctor && echo attaching && masflow --duration 1s 2>&1"
 
 
 def rows(kernel):
-    found = [Row("command", {}, (), command=COMMAND), Row("best", {}, PROCESS + ALL_TCP + HTTP + ("Compat*",))]
+    found = [Row("command", {}, (), command=COMMAND),
+             Row("best", {}, PROCESS + ALL_TCP + HTTP + ("Compat*",),
+                 smoke=SMOKE_PROCESS + SMOKE_ENDS + SMOKE_CALLS + SMOKE_HTTP)]
     if kernel in LENGTHS:
-        found.append(Row("fexit", fexit(kernel), CALLS + HTTP_HOOKS))
-    found.append(Row("kprobe", kprobe(kernel), ENDS + CALLS + HTTP_HOOKS))
+        found.append(Row("fexit", fexit(kernel), CALLS + HTTP_HOOKS,
+                         smoke=SMOKE_CALLS + SMOKE_HTTP))
+    found.append(Row("kprobe", kprobe(kernel), ENDS + CALLS + HTTP_HOOKS,
+                     smoke=SMOKE_ENDS + SMOKE_CALLS + SMOKE_HTTP))
     if kernel in REGISTERS:
-        found.append(Row("tracepoint", TRACEPOINT, ENDS))
-    found.append(Row("sys_exit", SYS_EXIT, ENDS + ("ExecFailure*", "CompatTest.AFailed*")))
+        found.append(Row("tracepoint", TRACEPOINT, ENDS, smoke=SMOKE_ENDS))
+    found.append(Row("sys_exit", SYS_EXIT, ENDS + ("ExecFailure*", "CompatTest.AFailed*"),
+                     smoke=SMOKE_ENDS + ("ExecFailureTest.EachError*", "CompatTest.AFailed*")))
     found += [Row(f"cgroup-{kind}", {}, CGROUPS, kind) for kind in ("v1", "hybrid", "v2")]
     return found
 
