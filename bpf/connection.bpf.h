@@ -39,8 +39,9 @@ static __always_inline struct mf_conn *add_connection(struct sock *sk, bool keep
 {
   u64 key = (u64)sk;
   struct mf_conn *conn;
-  long error = bpf_map_update_elem(&connections, &key, (void *)&mf_empty_conn,
-                                   keep ? BPF_NOEXIST : BPF_ANY);
+  /* An int: before 6.4 that is what the kernel returns there, and the upper half is not its sign. */
+  int error = bpf_map_update_elem(&connections, &key, (void *)&mf_empty_conn,
+                                  keep ? BPF_NOEXIST : BPF_ANY);
 
   if (error) {
     if (count && error != -17 /* EEXIST */) {

@@ -42,7 +42,8 @@ struct mf_conn {
   u8 in_call;    /* the connect() that began this attempt has not returned yet */
   u8 result_due; /* it returned before the outcome: the next connect() will tell that */
   u8 close_reason;
-  u16 pad;
+  u8 sent_seq_known;
+  u8 pad;
   u32 close_error;
   u32 copied_seq;               /* up to where received data was reported by call */
   u64 begin_ns;                 /* of the connect, then of the connection; 0: not seen */
@@ -51,6 +52,8 @@ struct mf_conn {
   u64 tx_reported;              /* by records of data so far */
   u64 rx_reported;
   u64 reported_ns;
+  u32 sent_seq; /* up to where sent data was reported by call of a kprobe */
+  u32 pad2;
   struct mf_user user;
 };
 

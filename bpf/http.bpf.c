@@ -114,6 +114,11 @@ static __always_inline void skip_gap(struct mf_http_conn *conn, struct sock *sk,
   if ((s32)gap <= 0 || BPF_CORE_READ(tp, inet_conn.icsk_ulp_ops))
     return;
   flow->offset += gap;
+  flow->tail_len = 0;
+  if (way == MF_WAY_SENT && begin_seq == conn->due_seq) {
+    flow->tail = conn->due_tail;
+    flow->tail_len = conn->due_tail_len;
+  }
   if (flow->offset > flow->told)
     mark_unread(conn, sk);
 }
@@ -265,8 +270,14 @@ static __always_inline void advance(struct mf_http_conn *conn, struct sock *sk,
   flow->last_ns = call->now_ns;
   if (captured)
     flow->told = flow->offset + captured;
-  if (call->begins)
+  if (call->begins) { /* it is counted by skip_gap(), as far as the socket takes it */
+    conn->due_seq = call->end_seq + call->bytes;
+    conn->due_tail = flow->tail;
+    conn->due_tail_len = flow->offset + call->bytes > flow->told
+                             ? read_tail(&conn->due_tail, scratch, way, call->bytes)
+                             : 0;
     return;
+  }
   flow->offset += call->bytes;
   if (flow->offset <= flow->told)
     return;

@@ -55,7 +55,12 @@ struct mf_http_conn {
   u8 ended;    /* nothing more is sent of it */
   u8 fin_sent; /* by this side, and told */
   u8 role;     /* MF_ROLE_*: who opened it */
-  u8 pad[7];
+  /* Of a send seen as it begins: the bytes that it ends with, and behind which number these lie
+   * if the socket takes all of it. */
+  u8 due_tail_len;
+  u8 pad[2];
+  u32 due_seq;
+  u64 due_tail;
   struct mf_http_flow ways[MF_WAYS];
 };
 

@@ -143,7 +143,8 @@ int mf_exit_live(u64 *ctx)
     return 0;
   key.pid = BPF_CORE_READ(task, tgid);
   key.start_ns = BPF_CORE_READ(task, group_leader, start_boottime);
-  if (bpf_map_update_elem(&ended, &key, &one, BPF_NOEXIST) == -MF_EEXIST)
+  /* As an int, see add_connection() in connection.bpf.h. */
+  if ((int)bpf_map_update_elem(&ended, &key, &one, BPF_NOEXIST) == -MF_EEXIST)
     return 0;
   return report_exit(task);
 }

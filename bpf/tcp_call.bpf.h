@@ -123,49 +123,52 @@ int mf_splice_fx(u64 *ctx)
 }
 
 /*
- * By kprobe, at entries only: from tcp_sendmsg_locked to release_sock of the same
- * socket write_seq has grown by what was sent. A call that waits for room releases the
- * socket meanwhile, and is reported in parts.
+ * By kprobe, at entries only: whoever sends holds the socket until release_sock, and write_seq has
+ * grown by then by what was sent. A call that waits for room releases the socket meanwhile, and is
+ * reported in parts. From where it grows is known from the first call on.
  */
-struct mf_send_call {
-  struct sock *sk;
-  u32 write_seq;
-  u32 pad;
-};
+static __always_inline bool sends(struct sock *sk) /* and not its FIN, which counts as well */
+{
+  u8 state = BPF_CORE_READ(sk, __sk_common.skc_state);
 
-struct {
-  __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, 16384);
-  __type(key, u32);
-  __type(value, struct mf_send_call);
-} send_calls SEC(".maps");
+  return state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT;
+}
+
+static __always_inline int on_send_begins(struct sock *sk)
+{
+  struct mf_conn *conn = find_connection(sk);
+
+  if (!conn || conn->sent_seq_known || !sends(sk))
+    return 0;
+  conn->sent_seq = BPF_CORE_READ((struct tcp_sock *)sk, write_seq);
+  conn->sent_seq_known = 1;
+  return 0;
+}
 
 SEC("kprobe/tcp_sendmsg_locked")
 int mf_send_kp(struct pt_regs *ctx)
 {
-  struct sock *sk = (struct sock *)FUNCTION_ARG1(ctx);
-  struct mf_send_call call = {.sk = sk};
-  u32 tid = (u32)bpf_get_current_pid_tgid();
+  return on_send_begins((struct sock *)FUNCTION_ARG1(ctx));
+}
 
-  if (!find_connection(sk))
-    return 0;
-  call.write_seq = BPF_CORE_READ((struct tcp_sock *)sk, write_seq);
-  bpf_map_update_elem(&send_calls, &tid, &call, BPF_ANY);
-  return 0;
+SEC("kprobe/tcp_sendpage")
+int mf_sendpage_kp(struct pt_regs *ctx)
+{
+  return on_send_begins((struct sock *)FUNCTION_ARG1(ctx));
 }
 
 SEC("kprobe/release_sock")
 int mf_release_kp(struct pt_regs *ctx)
 {
   struct sock *sk = (struct sock *)FUNCTION_ARG1(ctx);
-  u32 tid = (u32)bpf_get_current_pid_tgid();
-  struct mf_send_call *call = bpf_map_lookup_elem(&send_calls, &tid);
-  u32 sent;
+  struct mf_conn *conn = find_connection(sk);
+  u32 write_seq, sent;
 
-  if (!call || call->sk != sk)
+  if (!conn || !conn->sent_seq_known || !sends(sk))
     return 0;
-  sent = BPF_CORE_READ((struct tcp_sock *)sk, write_seq) - call->write_seq;
-  bpf_map_delete_elem(&send_calls, &tid);
+  write_seq = BPF_CORE_READ((struct tcp_sock *)sk, write_seq);
+  sent = write_seq - conn->sent_seq;
+  conn->sent_seq = write_seq;
   if (sent)
     on_transfer(sk, sent, 0);
   return 0;

@@ -72,23 +72,18 @@ static __always_inline void on_accept(struct sock *sk)
   }
 }
 
-/* struct sock *inet_csk_accept(sk, flags, err, kern) up to 6.9, (sk, arg) since. */
-SEC("fexit/inet_csk_accept")
-int mf_accept_fx4(u64 *ctx)
+/*
+ * void security_sock_graft(struct sock *sk, struct socket *parent): as accept() succeeds. At its
+ * entry: the exit of inet_csk_accept is not seen of those calls that were waiting in it already,
+ * as servers are when the hook is attached, and a kretprobe loses most that wait.
+ */
+SEC("fentry/security_sock_graft")
+int mf_accept_fe(u64 *ctx)
 {
-  on_accept((struct sock *)ctx[4]);
+  on_accept((struct sock *)ctx[0]);
   return 0;
 }
 
-SEC("fexit/inet_csk_accept")
-int mf_accept_fx2(u64 *ctx)
-{
-  on_accept((struct sock *)ctx[2]);
-  return 0;
-}
-
-/* void security_sock_graft(struct sock *sk, struct socket *parent): as accept() succeeds. At its
- * entry, for a kretprobe on what sleeps loses most of the calls. */
 SEC("kprobe/security_sock_graft")
 int mf_accept_kp(struct pt_regs *ctx)
 {

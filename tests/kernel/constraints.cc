@@ -9,9 +9,11 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <array>
+#include <cstdio>
 
 namespace masflow::kernel_test {
 namespace {
@@ -65,6 +67,14 @@ bool MakeTracefsUnreadable() {
 bool NoLockedMemory() {
   const rlimit none{.rlim_cur = 0, .rlim_max = 0};
   return setrlimit(RLIMIT_MEMLOCK, &none) == 0;
+}
+
+bool BpfMemoryIsLocked() {
+  utsname names{};
+  int major = 0;
+  int minor = 0;
+  return uname(&names) == 0 && std::sscanf(names.release, "%d.%d", &major, &minor) == 2 &&
+         (major < 5 || (major == 5 && minor < 11));
 }
 
 }  // namespace masflow::kernel_test

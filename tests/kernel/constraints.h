@@ -24,6 +24,8 @@ bool MakeTracefsUnreadable();  // for all but root
 
 // As `ulimit -l 0`.
 bool NoLockedMemory();
+// Whether that keeps BPF from having any: so before 5.11.
+bool BpfMemoryIsLocked();
 
 }  // namespace masflow::kernel_test
 

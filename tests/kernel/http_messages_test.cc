@@ -192,13 +192,17 @@ TEST_F(HttpMessagesTest, AMebibyteInChunksOnAConnectionThatStaysOpen) {
   constexpr std::size_t kPiece = 16 << 10;
   constexpr std::size_t kPieces = 64;
   const std::string piece = "4000\r\n" + std::string(kPiece, 'x') + "\r\n";
+  // Not the literals: a forked process has not touched them, so that not every mechanism could read
+  // them (docs/support.md).
+  const std::string head = kChunkedOk;
+  const std::string end = "0\r\n\r\n";
   Child server = Fork([&] {
     Hear(pair_.server.get(), Get("/a").size());
-    bool good = Say(pair_.server.get(), kChunkedOk);
+    bool good = Say(pair_.server.get(), head);
     for (std::size_t i = 0; i < kPieces; ++i) {
       good = good && Say(pair_.server.get(), piece);
     }
-    return good && Say(pair_.server.get(), "0\r\n\r\n") ? 0 : 1;
+    return good && Say(pair_.server.get(), end) ? 0 : 1;
   });
   ASSERT_TRUE(Say(pair_.client.get(), Get("/a")));
   const std::size_t all = sizeof(kChunkedOk) - 1 + kPieces * piece.size() + 5;
@@ -207,8 +211,8 @@ TEST_F(HttpMessagesTest, AMebibyteInChunksOnAConnectionThatStaysOpen) {
   live_->AwaitClient(listener_.port);
   live_->AwaitServer(listener_.port);
   live_->CatchUp();
-  for (const Wanted& end : {Wanted{.local = listener_.port}, Wanted{.remote = listener_.port}}) {
-    const auto found = live_->All(end);
+  for (const Wanted& side : {Wanted{.local = listener_.port}, Wanted{.remote = listener_.port}}) {
+    const auto found = live_->All(side);
     ASSERT_EQ(found.size(), 1u);
     EXPECT_EQ(found[0]->status, 200);
     EXPECT_EQ(found[0]->outcome, HttpOutcome::kComplete);

@@ -3,6 +3,7 @@
 // Data by call: what each call moved, and who called.
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
@@ -203,7 +204,12 @@ TEST_F(TcpCallTest, AsMuchAsThereWasRoomFor) {
 TEST_F(TcpCallTest, AsMuchAsThereWillBeRoomFor) {
   Open();
   const std::vector<char> much(std::size_t{16} << 20);
-  std::thread reader([&] { ReadAll(server_, much.size()); });
+  std::thread reader([&] {
+    for (pollfd room{.fd = client_, .events = POLLOUT, .revents = 0}; poll(&room, 1, 0) == 1;) {
+      usleep(1000);  // until the sender has to wait
+    }
+    ReadAll(server_, much.size());
+  });
   EXPECT_EQ(send(client_, much.data(), much.size(), 0), static_cast<ssize_t>(much.size()));
   reader.join();
   const Calls calls = Sent();

@@ -166,7 +166,8 @@ TEST_F(TcpOpenTest, AStormDuringTheStart) {
     }
     ASSERT_TRUE(live_->Settle());
     live_->CatchUp();
-    ASSERT_TRUE(live_->losses().empty());
+    ASSERT_TRUE(live_->losses().empty())
+        << live_->losses()[0].count << ": " << Name(live_->losses()[0].reason);
     for (const Child& storm : storms) {
       // In order, each four-tuple has start, close, start, close…
       std::map<Ends, bool> open;

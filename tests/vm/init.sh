@@ -33,7 +33,7 @@ hybrid_cgroups
 # name|forced mechanisms|seconds|command
 while IFS='|' read -r name forced seconds command; do
   say "begin $name"
-  MASFLOW_TEST_SLOWNESS=20 MASFLOW_TEST_FORCE=$forced timeout -s KILL "$seconds" sh -c "$command"
+  MASFLOW_TEST_SLOWNESS=100 MASFLOW_TEST_FORCE=$forced timeout -s KILL "$seconds" sh -c "$command"
   say "end $name $?"
 done </rows
 say "done"

@@ -3,11 +3,12 @@
 """Runs the scenarios of the kernel tier on one of Debian's kernels, in an emulated machine.
 
 usage: run.py --kernel 6.1 --tests PROGRAM --child PROGRAM --masflow PROGRAM --folder FOLDER
-              [--row NAME]... [--filter PATTERN]
+              [--row NAME]... [--filter PATTERN] [--smoke]
        run.py ... --command 'bpftool prog' --with /usr/sbin/bpftool
 """
 
 import argparse
+import dataclasses
 import pathlib
 import shutil
 import subprocess
@@ -33,6 +34,7 @@ def arguments():
     parser.add_argument("--folder", type=pathlib.Path, required=True)
     parser.add_argument("--row", action="append", help="only these")
     parser.add_argument("--filter", help="only these scenarios, as --gtest_filter")
+    parser.add_argument("--smoke", action="store_true", help="of each row the fewest scenarios")
     parser.add_argument("--command", help="only this, and show what it prints")
     parser.add_argument("--with", dest="programs", action="append", default=[],
                         help="put this program of the system into the machine too")
@@ -83,6 +85,8 @@ def main():
     root.file(str(HERE / "cgroups.sh"), "/cgroups.sh")
     rows = [row for row in matrix.rows(options.kernel)
             if not options.row or row.name in options.row]
+    if options.smoke:
+        rows = [dataclasses.replace(row, scenarios=row.smoke or row.scenarios) for row in rows]
     lines = "".join(line_of(row, options) for row in rows)
     if options.command:
         lines = f"command||{options.seconds}|{options.command}\n"

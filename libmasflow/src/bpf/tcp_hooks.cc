@@ -18,12 +18,9 @@ constexpr char kSysExitCost[] = "every system call of the machine pays some 50 n
 HookPoint AcceptPoint(const Environment& environment) {
   return {.name = "tcp accept",
           .required = false,
-          .candidates = {{.mechanism = "fexit inet_csk_accept",
-                          .programs = {"mf_accept_fx2"},
-                          .unfit = environment.WhyNoFexit("inet_csk_accept", 2)},
-                         {.mechanism = "fexit inet_csk_accept (up to 6.9)",
-                          .programs = {"mf_accept_fx4"},
-                          .unfit = environment.WhyNoFexit("inet_csk_accept", 4)},
+          .candidates = {{.mechanism = "fentry security_sock_graft",
+                          .programs = {"mf_accept_fe"},
+                          .unfit = environment.WhyNoFexit("security_sock_graft")},
                          {.mechanism = "kprobe security_sock_graft",
                           .programs = {"mf_accept_kp"},
                           .unfit = Environment::WhyNoKprobe()},
@@ -58,9 +55,15 @@ HookPoint SendPoint(const Environment& environment) {
   HookCandidate fexit{.mechanism = "fexit tcp_sendmsg",
                       .programs = {"mf_send_fx"},
                       .unfit = environment.WhyNoFexit("tcp_sendmsg")};
+  HookCandidate kprobe{.mechanism = "kprobe tcp_sendmsg_locked, release_sock",
+                       .programs = {"mf_send_kp", "mf_release_kp"},
+                       .limits = "a call that waits for room is told in parts",
+                       .unfit = Environment::WhyNoKprobe()};
   if (environment.FunctionArguments("tcp_sendpage") != 0) {  // sendfile, before 6.5
     fexit.mechanism += ", tcp_sendpage";
     fexit.programs.push_back("mf_sendpage_fx");
+    kprobe.mechanism = "kprobe tcp_sendmsg_locked, tcp_sendpage, release_sock";
+    kprobe.programs.push_back("mf_sendpage_kp");
   }
   return {.name = "tcp send",
           .candidates = {{.mechanism = "raw_tp sock_send_length",
@@ -69,11 +72,7 @@ HookPoint SendPoint(const Environment& environment) {
                                     "parts of 64 KiB",
                           .unfit = environment.WhyNoTracepoint("sock_send_length")},
                          std::move(fexit),
-                         {.mechanism = "kprobe tcp_sendmsg_locked, release_sock",
-                          .programs = {"mf_send_kp", "mf_release_kp"},
-                          .maps = {"send_calls"},
-                          .limits = "a call that waits for room is told in parts",
-                          .unfit = Environment::WhyNoKprobe()}}};
+                         std::move(kprobe)}};
 }
 
 HookPoint ReceivePoint(const Environment& environment) {
