@@ -31,11 +31,11 @@ static __always_inline int on_length(u64 *ctx, u8 way)
   struct tcp_sock *tp;
   struct mf_call *call;
 
-  if (ret <= 0 || (way == MF_WAY_RECEIVED && (flags & (MSG_PEEK | MSG_OOB))) || !is_known_tcp(sk))
+  if (ret <= 0 || (way == MF_WAY_RECEIVED && (flags & (MSG_PEEK | MSG_OOB))))
     return 0;
-  tp = bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct tcp_sock));
+  tp = known_tcp_sock(sk);
   scratch = scratch_of(way);
-  if (!scratch)
+  if (!tp || !scratch)
     return 0;
   call = &scratch->call;
   call->bytes = ret;

@@ -17,6 +17,7 @@
 #define AF_INET 2
 #define AF_INET6 10
 #define IPPROTO_TCP 6
+#define SOCK_STREAM 1
 
 /* Set before the load. */
 const volatile __u64
@@ -57,15 +58,19 @@ static __always_inline bool is_tcp(struct sock *sk)
   return (family == AF_INET || family == AF_INET6) && BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP;
 }
 
-/* Of a pointer that the verifier takes for anything's: plain loads follow. No call (from 6.2). */
+/* From 6.2, and no call at run time. Whether it is that type is not checked. */
 extern void *bpf_rdonly_cast(const void *object, u32 btf_id) __ksym __weak;
 
-/* The same of a socket that the verifier knows. */
-static __always_inline bool is_known_tcp(struct sock *sk)
+/* Of a socket that the verifier knows, by plain loads. NULL: it is of another kind, as a raw one
+ * with the protocol TCP is. */
+static __always_inline struct tcp_sock *known_tcp_sock(struct sock *sk)
 {
   u16 family = sk->__sk_common.skc_family;
 
-  return (family == AF_INET || family == AF_INET6) && sk->sk_protocol == IPPROTO_TCP;
+  if ((family != AF_INET && family != AF_INET6) || sk->sk_protocol != IPPROTO_TCP ||
+      sk->sk_type != SOCK_STREAM)
+    return NULL;
+  return bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct tcp_sock));
 }
 
 static __always_inline bool is_mapped(const u8 *address)

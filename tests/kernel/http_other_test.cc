@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What is not HTTP gives no exchange.
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -87,6 +90,22 @@ TEST_F(HttpOtherTest, AnyBytes) {
         true)
         << Brief(e);
   }
+}
+
+// It is no connection, though its protocol is TCP: what lies behind a socket there is not what lies
+// behind this one.
+TEST_F(HttpOtherTest, ARawSocketOfTheProtocolTcp) {
+  const auto live =
+      HttpLive::Open({.filter = {.process = {.pids = {static_cast<std::uint32_t>(getpid())}}}});
+  ASSERT_NE(live, nullptr);
+  const UniqueFd raw(socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_TCP));
+  ASSERT_GE(raw.get(), 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ASSERT_EQ(connect(raw.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+  ASSERT_TRUE(Say(raw.get(), Get("/a")));
+  EXPECT_EQ(live->stats().produced, 0u);
 }
 
 TEST_F(HttpOtherTest, Tls) {

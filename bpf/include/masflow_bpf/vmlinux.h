@@ -264,6 +264,7 @@ typedef struct {
 struct sock {
   struct sock_common __sk_common;
   socket_lock_t sk_lock;
+  u16 sk_type;
   u16 sk_protocol;
   int sk_err;
   u32 sk_max_ack_backlog;
