@@ -44,7 +44,7 @@ static __always_inline struct mf_conn *add_connection(struct sock *sk, bool keep
                                   keep ? BPF_NOEXIST : BPF_ANY);
 
   if (error) {
-    if (count && error != -17 /* EEXIST */) {
+    if (count && error != -MF_EEXIST) {
       count_due_and_lost(&tcp_state, MF_LOST_TABLE_FULL);
     }
     return NULL;

@@ -32,14 +32,7 @@ const volatile __u32 response_capture = 2048;
 #define MSG_PEEK 0x2
 #define MSG_TRUNC 0x20
 
-/* From include/net/tcp_states.h and sock.h; part of the kernel's ABI. */
-enum {
-  TCP_ESTABLISHED = 1,
-  TCP_FIN_WAIT1 = 4,
-  TCP_CLOSE = 7,
-  TCP_CLOSE_WAIT = 8,
-  TCP_LAST_ACK = 9
-};
+/* From include/net/sock.h. */
 #define SHUTDOWN_MASK 3
 
 /*

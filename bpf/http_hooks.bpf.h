@@ -177,20 +177,16 @@ int mf_http_send_kp(struct pt_regs *ctx)
 
 /*
  * The end of a call of a kprobe: whoever sent holds the socket until then. (A kretprobe on a
- * function that waits would lose most calls.) A FIN counts in write_seq too.
+ * function that waits would lose most calls.)
  */
 SEC("kprobe/release_sock")
 int mf_http_rel_kp(struct pt_regs *ctx)
 {
   struct sock *sk = (struct sock *)FUNCTION_ARG1(ctx);
   struct mf_http_conn *conn = find_http(sk);
-  u8 state;
 
-  if (!conn || conn->state == MF_HTTP_NO ||
-      BPF_CORE_READ((struct tcp_sock *)sk, write_seq) == conn->ways[MF_WAY_SENT].seq)
-    return 0;
-  state = BPF_CORE_READ(sk, __sk_common.skc_state);
-  if (state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT)
+  if (conn && conn->state != MF_HTTP_NO && can_send(sk) &&
+      BPF_CORE_READ((struct tcp_sock *)sk, write_seq) != conn->ways[MF_WAY_SENT].seq)
     settle_sent(sk, conn, true);
   return 0;
 }

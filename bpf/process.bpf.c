@@ -17,7 +17,6 @@
 #include "tree.bpf.h"
 
 #define SIGNAL_GROUP_EXIT 0x00000004
-#define MF_EEXIST 17
 
 struct mf_process_key {
   u64 start_ns;

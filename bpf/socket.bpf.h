@@ -19,6 +19,20 @@
 #define IPPROTO_TCP 6
 #define SOCK_STREAM 1
 
+/* States of a TCP socket, from include/net/tcp_states.h; part of the kernel's ABI. */
+enum {
+  TCP_ESTABLISHED = 1,
+  TCP_SYN_SENT = 2,
+  TCP_SYN_RECV = 3,
+  TCP_FIN_WAIT1 = 4,
+  TCP_FIN_WAIT2 = 5,
+  TCP_CLOSE = 7,
+  TCP_CLOSE_WAIT = 8,
+  TCP_LAST_ACK = 9,
+  TCP_LISTEN = 10,
+  TCP_CLOSING = 11,
+};
+
 /* Set before the load. */
 const volatile __u64
     tag_secret = 1; /* odd: a tag must not tell where the kernel keeps its sockets */
@@ -71,6 +85,14 @@ static __always_inline struct tcp_sock *known_tcp_sock(struct sock *sk)
       sk->sk_type != SOCK_STREAM)
     return NULL;
   return bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct tcp_sock));
+}
+
+/* What write_seq grows by meanwhile are bytes. Later a FIN counts in it too. */
+static __always_inline bool can_send(struct sock *sk)
+{
+  u8 state = BPF_CORE_READ(sk, __sk_common.skc_state);
+
+  return state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT;
 }
 
 static __always_inline bool is_mapped(const u8 *address)

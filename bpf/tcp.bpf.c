@@ -25,20 +25,6 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 const volatile bool emit_listeners = false;
 const volatile bool emit_last_data = false; /* data by interval: the rest, at the close */
 
-/* States of a TCP socket, from include/net/tcp_states.h; part of the kernel's ABI. */
-enum {
-  TCP_ESTABLISHED = 1,
-  TCP_SYN_SENT = 2,
-  TCP_SYN_RECV = 3,
-  TCP_FIN_WAIT1 = 4,
-  TCP_FIN_WAIT2 = 5,
-  TCP_CLOSE = 7,
-  TCP_CLOSE_WAIT = 8,
-  TCP_LAST_ACK = 9,
-  TCP_LISTEN = 10,
-  TCP_CLOSING = 11,
-};
-
 /* errno, the same on both architectures */
 enum {
   EPIPE = 32,

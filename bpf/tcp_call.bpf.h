@@ -127,18 +127,11 @@ int mf_splice_fx(u64 *ctx)
  * grown by then by what was sent. A call that waits for room releases the socket meanwhile, and is
  * reported in parts. From where it grows is known from the first call on.
  */
-static __always_inline bool sends(struct sock *sk) /* and not its FIN, which counts as well */
-{
-  u8 state = BPF_CORE_READ(sk, __sk_common.skc_state);
-
-  return state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT;
-}
-
 static __always_inline int on_send_begins(struct sock *sk)
 {
   struct mf_conn *conn = find_connection(sk);
 
-  if (!conn || conn->sent_seq_known || !sends(sk))
+  if (!conn || conn->sent_seq_known || !can_send(sk))
     return 0;
   conn->sent_seq = BPF_CORE_READ((struct tcp_sock *)sk, write_seq);
   conn->sent_seq_known = 1;
@@ -164,7 +157,7 @@ int mf_release_kp(struct pt_regs *ctx)
   struct mf_conn *conn = find_connection(sk);
   u32 write_seq, sent;
 
-  if (!conn || !conn->sent_seq_known || !sends(sk))
+  if (!conn || !conn->sent_seq_known || !can_send(sk))
     return 0;
   write_seq = BPF_CORE_READ((struct tcp_sock *)sk, write_seq);
   sent = write_seq - conn->sent_seq;
