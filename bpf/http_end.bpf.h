@@ -95,22 +95,15 @@ int mf_http_destr_2(u64 *ctx)
  * A long body passes unread, and behind it nothing may come for a while: the reader makes this
  * pass, some 100 ms after, over the few connections of which that is so.
  */
-SEC("iter/bpf_map_elem")
-int mf_http_pass(struct bpf_iter__bpf_map_elem *ctx)
+static __always_inline void tell_unread(u64 key)
 {
-  u64 *listed = ctx->key;
-  struct mf_http_conn *conn;
-  u64 key;
+  struct mf_http_conn *conn = bpf_map_lookup_elem(&http_conns, &key);
   u8 one = 1;
 
-  if (!listed)
-    return 0;
-  key = *listed;
-  conn = bpf_map_lookup_elem(&http_conns, &key);
   if (conn && conn->unread) {
     ++pass_seen;
     send_progress(conn);
-    return 0;
+    return;
   }
   bpf_map_delete_elem(&http_unread, &key);
   /* It can have been marked in between. The atomic is a full barrier. */
@@ -119,6 +112,33 @@ int mf_http_pass(struct bpf_iter__bpf_map_elem *ctx)
     ++pass_seen;
     bpf_map_update_elem(&http_unread, &key, &one, BPF_ANY);
   }
+}
+
+SEC("iter/bpf_map_elem")
+int mf_http_pass(struct bpf_iter__bpf_map_elem *ctx)
+{
+  u64 *listed = ctx->key;
+
+  if (listed)
+    tell_unread(*listed);
+  return 0;
+}
+
+/* Hidden: see tell_moved(). */
+__hidden long tell_listed(void *table, const u64 *key, void *value, void *context)
+{
+  (void)table;
+  (void)value;
+  (void)context;
+  tell_unread(*key);
+  return 0;
+}
+
+/* See mf_tcp_pass_run. */
+SEC("syscall")
+int mf_http_pass_run(void)
+{
+  bpf_for_each_map_elem(&http_unread, tell_listed, NULL, 0);
   return 0;
 }
 

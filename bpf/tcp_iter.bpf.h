@@ -170,63 +170,132 @@ static __always_inline bool sweep(u64 key, struct mf_conn *conn)
   return true;
 }
 
+/* What one connection has moved since it was last told, and up to where that was seen. */
+struct mf_moved {
+  struct mf_tcp_data record; /* to be told, unless it has no bytes */
+  u32 snd_nxt;
+  u32 rcv_nxt;
+};
+
 /*
  * One pass over our own table, which costs nothing on the data path. A connection
  * that ends during the pass can be reported by it and by its close; the reader, which
- * knows when it made the pass, takes that out (src/bpf/pass_screen).
+ * knows when it made the pass, takes that out (src/bpf/pass_screen). False: it has nothing to tell.
  */
+static __always_inline bool has_moved(struct mf_moved *moved, u64 key, struct mf_conn *conn)
+{
+  struct tcp_sock *tp = (struct tcp_sock *)key;
+  struct mf_tcp_data *record = &moved->record;
+  u64 birth_ns;
+
+  if (pass_sweeps && sweep(key, conn))
+    return false;
+  if (conn->phase != MF_PHASE_FAILED && conn->phase != MF_PHASE_CLOSED &&
+      conn->phase != MF_PHASE_LISTENING)
+    ++pass_seen;
+  if (conn->phase != MF_PHASE_OPEN || !conn->ready_ns || conn->ready_ns >= pass_before_ns)
+    return false;
+  /* Told by an earlier run of this pass: else it would not end where bytes move all the time. */
+  if (conn->reported_ns >= pass_before_ns)
+    return false;
+  /* They tell of any byte, and lie side by side: of an idle socket one cache line is read. */
+  moved->snd_nxt = BPF_CORE_READ(tp, snd_nxt);
+  moved->rcv_nxt = BPF_CORE_READ(tp, rcv_nxt);
+  if (moved->snd_nxt == conn->snd_nxt_seen && moved->rcv_nxt == conn->rcv_nxt_seen)
+    return false;
+  birth_ns = conn->base.tcp.birth_ns;
+  __builtin_memset(record, 0, sizeof(*record));
+  record->tx_total = payload_sent((struct sock *)tp) - conn->start.tx_bytes;
+  record->rx_total = payload_received((struct sock *)tp) - conn->start.rx_bytes;
+  /* What closed meanwhile has been reported; and the next socket may be there already. */
+  if (conn->phase != MF_PHASE_OPEN || conn->base.tcp.birth_ns != birth_ns)
+    return false;
+  /* What is sent again is counted as such just before it is sent: never less than was said. */
+  if (record->tx_total < conn->tx_reported)
+    record->tx_total = conn->tx_reported;
+  if (record->rx_total < conn->rx_reported)
+    record->rx_total = conn->rx_reported;
+  record->tx_bytes = record->tx_total - conn->tx_reported;
+  record->rx_bytes = record->rx_total - conn->rx_reported;
+  record->base = conn->base;
+  record->base.header.kind = MF_KIND_TCP_DATA;
+  record->base.header.size = sizeof(*record);
+  record->base.header.ktime_ns = bpf_ktime_get_ns();
+  record->since_ns = conn->reported_ns;
+  record->reason = MF_DATA_INTERVAL;
+  return true;
+}
+
+static __always_inline bool has_bytes(const struct mf_moved *moved)
+{
+  return moved->record.tx_bytes || moved->record.rx_bytes;
+}
+
+/* Only once the record is where the reader will find it. */
+static __always_inline void note_told(struct mf_conn *conn, const struct mf_moved *moved)
+{
+  if (has_bytes(moved)) {
+    conn->tx_reported = moved->record.tx_total;
+    conn->rx_reported = moved->record.rx_total;
+    conn->reported_ns = moved->record.base.header.ktime_ns;
+  }
+  conn->snd_nxt_seen = moved->snd_nxt;
+  conn->rcv_nxt_seen = moved->rcv_nxt;
+}
+
 SEC("iter/bpf_map_elem")
 int mf_tcp_pass(struct bpf_iter__bpf_map_elem *ctx)
 {
   u64 *key = ctx->key;
   struct mf_conn *conn = ctx->value;
-  struct tcp_sock *tp;
-  struct mf_tcp_data record;
-  u64 birth_ns;
-  u32 snd_nxt, rcv_nxt;
+  struct mf_moved moved;
 
-  if (!key || !conn || (pass_sweeps && sweep(*key, conn)))
+  if (!key || !conn || !has_moved(&moved, *key, conn))
     return 0;
-  if (conn->phase != MF_PHASE_FAILED && conn->phase != MF_PHASE_CLOSED &&
-      conn->phase != MF_PHASE_LISTENING)
-    ++pass_seen;
-  if (conn->phase != MF_PHASE_OPEN || !conn->ready_ns || conn->ready_ns >= pass_before_ns)
+  if (has_bytes(&moved) && bpf_seq_write(ctx->meta->seq, &moved.record, sizeof(moved.record)))
+    return 0; /* the buffer is full: the kernel shows us this one again */
+  note_told(conn, &moved);
+  return 0;
+}
+
+/* The same for the kernels that walk a table by a call, and for those that let nobody have an
+ * iterator over one. What does not fit here is told by the next run of the same pass. */
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(map_flags, BPF_F_MMAPABLE);
+  __uint(max_entries, MF_TCP_PASS_RECORDS);
+  __type(key, u32);
+  __type(value, struct mf_tcp_data);
+} pass_records SEC(".maps");
+
+__u32 pass_used = 0; /* of pass_records */
+
+/* Hidden and not static: the names of static functions are stripped, and libbpf finds none then. */
+__hidden long tell_moved(void *table, const u64 *key, struct mf_conn *conn, void *context)
+{
+  struct mf_tcp_data *place;
+  struct mf_moved moved;
+  u32 index = pass_used;
+
+  (void)table;
+  (void)context;
+  if (!has_moved(&moved, *key, conn))
     return 0;
-  tp = (struct tcp_sock *)*key;
-  /* They tell of any byte, and lie side by side: of an idle socket one cache line is read. */
-  snd_nxt = BPF_CORE_READ(tp, snd_nxt);
-  rcv_nxt = BPF_CORE_READ(tp, rcv_nxt);
-  if (snd_nxt == conn->snd_nxt_seen && rcv_nxt == conn->rcv_nxt_seen)
-    return 0;
-  birth_ns = conn->base.tcp.birth_ns;
-  __builtin_memset(&record, 0, sizeof(record));
-  record.tx_total = payload_sent((struct sock *)tp) - conn->start.tx_bytes;
-  record.rx_total = payload_received((struct sock *)tp) - conn->start.rx_bytes;
-  /* What closed meanwhile has been reported; and the next socket may be there already. */
-  if (conn->phase != MF_PHASE_OPEN || conn->base.tcp.birth_ns != birth_ns)
-    return 0;
-  /* What is sent again is counted as such just before it is sent: never less than was said. */
-  if (record.tx_total < conn->tx_reported)
-    record.tx_total = conn->tx_reported;
-  if (record.rx_total < conn->rx_reported)
-    record.rx_total = conn->rx_reported;
-  record.tx_bytes = record.tx_total - conn->tx_reported;
-  record.rx_bytes = record.rx_total - conn->rx_reported;
-  if (record.tx_bytes || record.rx_bytes) {
-    record.base = conn->base;
-    record.base.header.kind = MF_KIND_TCP_DATA;
-    record.base.header.size = sizeof(record);
-    record.base.header.ktime_ns = bpf_ktime_get_ns();
-    record.since_ns = conn->reported_ns;
-    record.reason = MF_DATA_INTERVAL;
-    if (bpf_seq_write(ctx->meta->seq, &record, sizeof(record)))
-      return 0; /* the buffer is full: the kernel shows us this one again */
-    conn->tx_reported = record.tx_total;
-    conn->rx_reported = record.rx_total;
-    conn->reported_ns = record.base.header.ktime_ns;
+  if (has_bytes(&moved)) {
+    place = bpf_map_lookup_elem(&pass_records, &index);
+    if (!place)
+      return 1;
+    *place = moved.record;
+    pass_used = index + 1;
   }
-  conn->snd_nxt_seen = snd_nxt;
-  conn->rcv_nxt_seen = rcv_nxt;
+  note_told(conn, &moved);
+  return 0;
+}
+
+SEC("syscall")
+int mf_tcp_pass_run(void)
+{
+  bpf_for_each_map_elem(&connections, tell_moved, NULL, 0);
   return 0;
 }
 

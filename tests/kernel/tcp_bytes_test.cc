@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/io_uring.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -345,6 +346,39 @@ TEST_F(TcpBytesTest, ByIntervalOfShortLives) {
   EXPECT_EQ(whole, 2 * (kConnections - kAtOnce + 1));
   EXPECT_EQ(live_->All<TcpConnect>({.owner = child.pid()}).size(), kConnections);
   EXPECT_EQ(live_->All<TcpAccept>({.owner = child.pid()}).size(), kConnections);
+}
+
+// More than one run of the walk over the table can tell of.
+TEST_F(TcpBytesTest, ByIntervalOfManyAtOnce) {
+  constexpr std::size_t kPairs = 2100;
+  Open({.data_interval = std::chrono::milliseconds(10)});
+  rlimit files{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &files), 0);
+  files.rlim_cur = files.rlim_max;
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &files), 0);
+  const Listener listener = Listen();
+  std::vector<Pair> pairs(kPairs);
+  for (Pair& pair : pairs) {
+    pair = ConnectPair(listener);
+  }
+  ASSERT_TRUE(live_->Until([&] { return live_->All<TcpAccept>().size() >= kPairs; }));
+  for (int round = 1; round <= 2; ++round) {
+    for (const Pair& pair : pairs) {  // no pass is made meanwhile: nobody drives the session
+      ASSERT_TRUE(WriteAll(pair.client.get(), 5));
+    }
+    const std::size_t told = 2 * kPairs * static_cast<std::size_t>(round);
+    EXPECT_TRUE(live_->Until([&] { return live_->All<TcpData>().size() >= told; }));
+  }
+  for (Pair& pair : pairs) {
+    ASSERT_EQ(ReadAll(pair.server.get(), 10), 10u);
+    pair = {};
+  }
+  EXPECT_TRUE(live_->Until([&] { return live_->All<TcpClose>().size() >= 2 * kPairs; }));
+  live_->CatchUp();
+  EXPECT_EQ(live_->All<TcpData>().size(), 4 * kPairs);
+  for (const TcpData* const data : live_->All<TcpData>()) {
+    EXPECT_EQ(data->tx_bytes + data->rx_bytes, 5u);
+  }
 }
 
 TEST_F(TcpBytesTest, NoDataWhereNoneIsAskedFor) {

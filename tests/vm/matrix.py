@@ -8,6 +8,7 @@ SUITES = {"5.10": "bullseye", "6.1": "bookworm", "6.12": "trixie", "7.2": "sid"}
 KERNELS = tuple(SUITES)
 
 LENGTHS = ("6.12", "7.2")  # have sock_send_length and sock_recv_length (6.3)
+PASS_ITERATOR = "iter bpf_map_elem"
 REGISTERS = ("6.1", "6.12", "7.2")  # have bpf_task_pt_regs (5.15)
 
 
@@ -47,6 +48,8 @@ def best(kernel):
                      else "fentry, fexit tcp_sendmsg_locked",
         "http receive": "tp_btf sock_recv_length" if lengths else http_receive_fexit(kernel),
         "http end": "raw_tp inet_sock_set_state, tcp_destroy_sock",
+        "tcp pass": PASS_ITERATOR if kernel == "5.10" else "run bpf_for_each_map_elem",
+        "http pass": PASS_ITERATOR if kernel == "5.10" else "run bpf_for_each_map_elem",
     }
 
 
@@ -63,7 +66,8 @@ def kprobe(kernel):
             "tcp send": f"kprobe tcp_sendmsg_locked, {sendpage}release_sock",
             "tcp receive": "raw_tp tcp_rcv_space_adjust",
             "http send": "kprobe tcp_sendmsg_locked, release_sock",
-            "http receive": "kprobe tcp_recvmsg, raw_tp tcp_rcv_space_adjust"}
+            "http receive": "kprobe tcp_recvmsg, raw_tp tcp_rcv_space_adjust",
+            "tcp pass": PASS_ITERATOR, "http pass": PASS_ITERATOR}
 
 
 TRACEPOINT = {
@@ -90,7 +94,7 @@ class Row:
 PROCESS = ("Exec*", "Exit*", "Each/Exit*", "Fork*", "Filter*", "Snapshot*", "Record*", "Host*",
            "Lifecycle*", "Environment*", "Wakeup*", "Storm*")
 ENDS = ("TcpAccept*", "TcpConnectError*", "CompatTest.AnAccept*", "CompatTest.AConnect*")
-CALLS = ("TcpCall*",)
+CALLS = ("TcpCall*", "TcpBytesTest.ByInterval")
 HTTP = ("Http*", "CompatTest.ARequest*")
 # What depends on how bytes are seen to move; the rest works on the records, whoever made them.
 HTTP_HOOKS = ("HttpCalls*", "HttpMessagesTest.UntilClose", "HttpMessagesTest.TheResponseAnd*",

@@ -33,6 +33,7 @@ typedef _Bool bool;
 /* The kernel's ABI towards BPF programs: stable numbers (linux/bpf.h). */
 enum {
   BPF_MAP_TYPE_HASH = 1,
+  BPF_MAP_TYPE_ARRAY = 2,
   BPF_MAP_TYPE_PERCPU_ARRAY = 6,
   BPF_MAP_TYPE_LRU_HASH = 9,
   BPF_MAP_TYPE_LPM_TRIE = 11,
@@ -42,7 +43,7 @@ enum { BPF_ANY = 0, BPF_NOEXIST = 1, BPF_EXIST = 2 };
 enum { MF_EEXIST = 17 }; /* errno of BPF_NOEXIST */
 enum { BPF_RB_NO_WAKEUP = 1, BPF_RB_FORCE_WAKEUP = 2 };
 enum { BPF_RB_AVAIL_DATA = 0, BPF_RB_RING_SIZE = 1 };
-enum { BPF_F_NO_PREALLOC = 1 };
+enum { BPF_F_NO_PREALLOC = 1, BPF_F_MMAPABLE = 1024 };
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 

@@ -98,6 +98,9 @@ struct mf_tcp_data {
 };
 MF_SIZE(mf_tcp_data, 216);
 
+/* Of them in one run of mf_tcp_pass_run. */
+#define MF_TCP_PASS_RECORDS 4096
+
 /* What the kernel counts of a connection. */
 struct mf_tcp_counters {
   __u64 tx_bytes; /* payload, each byte once */

@@ -13,6 +13,7 @@
 #include <cstring>
 #include <fstream>
 #include <map>
+#include <optional>
 #include <sstream>
 #include <string_view>
 #include <utility>
@@ -128,24 +129,34 @@ void FindMount(const std::string& controller, CgroupHierarchy* hierarchy) {
   }
 }
 
+std::optional<int> EnumValue(const btf* kernel, const char* type_name, const std::string& name) {
+  const int id = btf__find_by_name_kind(kernel, type_name, BTF_KIND_ENUM);
+  if (id < 0) {
+    return std::nullopt;
+  }
+  const btf_type* const type = btf__type_by_id(kernel, static_cast<__u32>(id));
+  const struct btf_enum* const values = btf_enum(type);
+  for (int i = 0; i < btf_vlen(type); ++i) {
+    if (name == btf__name_by_offset(kernel, values[i].name_off)) {
+      return values[i].val;
+    }
+  }
+  return std::nullopt;
+}
+
 CgroupHierarchy ChooseHierarchy(const btf* kernel) {
   const std::map<std::string, int> bound = V1Controllers();
-  const int subsystems = btf__find_by_name_kind(kernel, "cgroup_subsys_id", BTF_KIND_ENUM);
-  if (subsystems > 0) {
-    const btf_type* type = btf__type_by_id(kernel, static_cast<__u32>(subsystems));
-    const struct btf_enum* values = btf_enum(type);
-    // Container runtimes place a container in all of them; memory is never co-mounted.
-    for (const char* controller : {"memory", "pids", "cpu", "freezer", "devices"}) {
-      const std::string wanted = std::string(controller) + "_cgrp_id";
-      for (int i = 0; bound.count(controller) != 0 && i < btf_vlen(type); ++i) {
-        if (wanted == btf__name_by_offset(kernel, values[i].name_off)) {
-          CgroupHierarchy found{.v1_subsys = values[i].val,
-                                .name = std::string("cgroup v1 ") + controller,
-                                .number = bound.at(controller)};
-          FindMount(controller, &found);
-          return found;
-        }
-      }
+  // Container runtimes place a container in all of them; memory is never co-mounted.
+  for (const char* controller : {"memory", "pids", "cpu", "freezer", "devices"}) {
+    const auto hierarchy = bound.find(controller);
+    const std::optional<int> subsystem =
+        EnumValue(kernel, "cgroup_subsys_id", std::string(controller) + "_cgrp_id");
+    if (hierarchy != bound.end() && subsystem.has_value()) {
+      CgroupHierarchy found{.v1_subsys = *subsystem,
+                            .name = std::string("cgroup v1 ") + controller,
+                            .number = hierarchy->second};
+      FindMount(controller, &found);
+      return found;
     }
   }
   CgroupHierarchy unified{.name = "cgroup v2"};
@@ -245,6 +256,12 @@ std::string Environment::WhyNoKprobe() {
 
 std::string Environment::WhyNoTracepoint(const std::string& name) const {
   return TracepointArguments(name) == 0 ? "this kernel has no tracepoint " + name : "";
+}
+
+std::string Environment::WhyNoProgramRun() const {
+  return EnumValue(btf_.get(), "bpf_prog_type", "BPF_PROG_TYPE_SYSCALL").has_value()
+             ? ""
+             : "this kernel runs no program by a call (it does from 5.14 on)";
 }
 
 absl::StatusOr<std::uint64_t> Environment::CgroupId(const std::string& path) const {

@@ -48,6 +48,8 @@ class Environment {
   std::string WhyNoFexit(const std::string& function, int arguments) const;
   static std::string WhyNoKprobe();
   std::string WhyNoTracepoint(const std::string& name) const;
+  // And no program that is run by a call, with a walk over a table in it.
+  std::string WhyNoProgramRun() const;
 
   // The id of a cgroup given as a path in the hierarchy or a whole one.
   absl::StatusOr<std::uint64_t> CgroupId(const std::string& path) const;

@@ -183,7 +183,7 @@ absl::Status HookPlan::FindCulprit(const OpenObject& open, const absl::Status& f
 
 HookPlan::Choice* HookPlan::Attach(bpf_object* object, absl::Status* why) {
   for (Choice& choice : choices_) {
-    if (choice.candidate() == nullptr) {
+    if (choice.candidate() == nullptr || choice.candidate()->run_by_reader) {
       continue;
     }
     for (const std::string& name : choice.candidate()->programs) {
@@ -218,7 +218,7 @@ std::vector<HookSupport> HookPlan::Report() const {
 std::vector<std::string> HookPlan::ActivePrograms() const {
   std::vector<std::string> programs;
   for (const Choice& choice : choices_) {
-    if (choice.candidate() != nullptr) {
+    if (choice.candidate() != nullptr && !choice.candidate()->run_by_reader) {
       const std::vector<std::string>& of_point = choice.candidate()->programs;
       programs.insert(programs.end(), of_point.begin(), of_point.end());
     }

@@ -29,6 +29,7 @@ struct HookCandidate {
   std::vector<std::string> maps{};    // that only this candidate needs
   std::string limits{};               // as in HookSupport
   std::string unfit{};                // known beforehand why not; empty: try it
+  bool run_by_reader = false;         // not attached: the feed runs it when it is due
 };
 
 struct HookPoint {
@@ -60,7 +61,7 @@ class HookPlan {
 
   // What was chosen and refused, one entry a point.
   std::vector<HookSupport> Report() const;
-  // The programs that run now.
+  // The programs that are attached.
   std::vector<std::string> ActivePrograms() const;
 
  private:

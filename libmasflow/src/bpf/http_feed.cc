@@ -93,7 +93,6 @@ absl::Status HttpFeed::ShareConnections() {
 absl::Status HttpFeed::Start(const Environment& environment, const ForcedMechanisms& forced) {
   auto plan =
       std::make_unique<HookPlan>(StreamKind::kHttp, HttpHooks(environment, options_), forced);
-  plan->AlwaysLoad("mf_http_pass");
   if (filter_.by_tree()) {
     plan->AlwaysLoad("mf_family");
   }
@@ -116,8 +115,10 @@ absl::Status HttpFeed::Start(const Environment& environment, const ForcedMechani
 }
 
 absl::Status HttpFeed::StartPass() {
-  absl::StatusOr<Iterator> pass =
-      Iterator::Attach(skeleton_->progs.mf_http_pass, bpf_map__fd(skeleton_->maps.http_unread));
+  absl::StatusOr<TablePass> pass =
+      TablePass::Create({.run = skeleton_->progs.mf_http_pass_run,
+                         .iterator = skeleton_->progs.mf_http_pass,
+                         .table = bpf_map__fd(skeleton_->maps.http_unread)});
   if (!pass.ok()) {
     return pass.status();
   }

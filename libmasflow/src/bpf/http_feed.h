@@ -10,9 +10,9 @@
 
 #include "bpf/environment.h"
 #include "bpf/filter_maps.h"
-#include "bpf/iterator.h"
 #include "bpf/pass_timer.h"
 #include "bpf/stream_feed.h"
+#include "bpf/table_pass.h"
 #include "masflow/http_stream.h"
 
 struct bpf_object_skeleton;
@@ -55,7 +55,7 @@ class HttpFeed final : public StreamFeed {
   const FilterMaps filter_;
   const int tcp_connections_;  // only while opening
   std::unique_ptr<masflow_http_bpf, SkeletonDestroy> skeleton_;
-  std::optional<Iterator> pass_;
+  std::optional<TablePass> pass_;
 
   PassTimer timer_;  // runs while bytes have passed unread
   std::uint64_t marks_seen_ = 0;

@@ -46,6 +46,17 @@ HookPoint ReceivePoint(const Environment& environment) {
                           .unfit = Environment::WhyNoKprobe()}}};
 }
 
+HookPoint PassPoint(const Environment& environment) {
+  return {
+      .name = "http pass",
+      .candidates = {
+          {.mechanism = "run bpf_for_each_map_elem",
+           .programs = {"mf_http_pass_run"},
+           .unfit = environment.WhyNoProgramRun(),
+           .run_by_reader = true},
+          {.mechanism = "iter bpf_map_elem", .programs = {"mf_http_pass"}, .run_by_reader = true}}};
+}
+
 }  // namespace
 
 std::vector<HookPoint> HttpHooks(const Environment& environment, const HttpOptions& options) {
@@ -54,7 +65,8 @@ std::vector<HookPoint> HttpHooks(const Environment& environment, const HttpOptio
       ReceivePoint(environment),
       {.name = "http end",
        .candidates = {{.mechanism = "raw_tp inet_sock_set_state, tcp_destroy_sock",
-                       .programs = HttpUncountedPrograms()}}}};
+                       .programs = HttpUncountedPrograms()}}},
+      PassPoint(environment)};
   if (!options.filter.process.trees.empty()) {
     points.push_back({.name = "process fork and exit",
                       .candidates = {{.mechanism = "raw_tp sched_process_fork, sched_process_exit",

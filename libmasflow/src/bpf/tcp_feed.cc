@@ -7,6 +7,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "bpf/iterator.h"
 #include "bpf/libbpf_log.h"
 #include "bpf/tcp_filter_maps.h"
 #include "bpf/tcp_hooks.h"
@@ -87,9 +88,6 @@ absl::Status TcpFeed::Start(const Environment& environment, const ForcedMechanis
   if (options_.pre_existing) {
     plan->AlwaysLoad("mf_tcp_adopt");
   }
-  if (by_interval()) {
-    plan->AlwaysLoad("mf_tcp_pass");
-  }
   if (filter_.by_tree()) {
     plan->AlwaysLoad("mf_family");
   }
@@ -135,8 +133,14 @@ absl::Status TcpFeed::Adopt() {
 }
 
 absl::Status TcpFeed::StartTimer() {
-  absl::StatusOr<Iterator> pass =
-      Iterator::Attach(skeleton_->progs.mf_tcp_pass, bpf_map__fd(skeleton_->maps.connections));
+  absl::StatusOr<TablePass> pass =
+      TablePass::Create({.run = skeleton_->progs.mf_tcp_pass_run,
+                         .iterator = skeleton_->progs.mf_tcp_pass,
+                         .table = connections(),
+                         .records = bpf_map__fd(skeleton_->maps.pass_records),
+                         .record_size = sizeof(mf_tcp_data),
+                         .max_records = MF_TCP_PASS_RECORDS,
+                         .used = &skeleton_->bss->pass_used});
   if (!pass.ok()) {
     return pass.status();
   }

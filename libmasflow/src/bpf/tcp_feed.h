@@ -9,10 +9,10 @@
 
 #include "bpf/environment.h"
 #include "bpf/filter_maps.h"
-#include "bpf/iterator.h"
 #include "bpf/pass_screen.h"
 #include "bpf/pass_timer.h"
 #include "bpf/stream_feed.h"
+#include "bpf/table_pass.h"
 #include "masflow/tcp_stream.h"
 
 struct bpf_object_skeleton;
@@ -54,7 +54,7 @@ class TcpFeed final : public StreamFeed {
   const TcpOptions options_;
   const FilterMaps filter_;
   std::unique_ptr<masflow_tcp_bpf, SkeletonDestroy> skeleton_;
-  std::optional<Iterator> pass_;
+  std::optional<TablePass> pass_;
 
   PassTimer timer_;  // of the interval; runs while there are connections
   bool pass_due_ = false;

@@ -96,6 +96,18 @@ HookPoint ReceivePoint(const Environment& environment) {
                           .limits = "a call is told in parts, one a packet buffer"}}};
 }
 
+HookPoint PassPoint(const Environment& environment) {
+  return {
+      .name = "tcp pass",
+      .candidates = {
+          {.mechanism = "run bpf_for_each_map_elem",
+           .programs = {"mf_tcp_pass_run"},
+           .maps = {"pass_records"},
+           .unfit = environment.WhyNoProgramRun(),
+           .run_by_reader = true},
+          {.mechanism = "iter bpf_map_elem", .programs = {"mf_tcp_pass"}, .run_by_reader = true}}};
+}
+
 }  // namespace
 
 std::vector<HookPoint> TcpHooks(const Environment& environment, const TcpOptions& options) {
@@ -111,6 +123,8 @@ std::vector<HookPoint> TcpHooks(const Environment& environment, const TcpOptions
   if (options.data == TcpDataMode::kCall) {
     points.push_back(SendPoint(environment));
     points.push_back(ReceivePoint(environment));
+  } else if (options.data == TcpDataMode::kInterval) {
+    points.push_back(PassPoint(environment));
   }
   if (!options.filter.process.trees.empty()) {
     points.push_back({.name = "process fork and exit",
