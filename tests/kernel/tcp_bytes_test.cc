@@ -354,7 +354,8 @@ TEST_F(TcpBytesTest, ByIntervalOfManyAtOnce) {
   Open({.data_interval = std::chrono::milliseconds(10)});
   rlimit files{};
   ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &files), 0);
-  files.rlim_cur = files.rlim_max;
+  files.rlim_cur = 2 * kPairs + 200;
+  files.rlim_max = std::max(files.rlim_max, files.rlim_cur);
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &files), 0);
   const Listener listener = Listen();
   std::vector<Pair> pairs(kPairs);

@@ -40,7 +40,9 @@ class Outcome:
 
 
 def command(architecture: str, kernel: pathlib.Path, initramfs: pathlib.Path,
-            folder: pathlib.Path, more: str) -> list[str]:
+            folder: pathlib.Path, more: str, counting: bool = False) -> list[str]:
+    """`counting`: one processor whose clock counts its instructions, one a nanosecond. What runs
+    in it takes as long each time, however busy the host is."""
     # Debian 12's QEMU 7.2 corrupts memory with several threads of emulation, and has bugs in
     # five-level page tables and in cmpxchg16b.
     if architecture == "amd64":
@@ -61,7 +63,11 @@ def command(architecture: str, kernel: pathlib.Path, initramfs: pathlib.Path,
     else:
         serial += ["-device", "virtio-serial-pci", "-device", "virtconsole,chardev=report",
                    "-chardev", f"file,id=report,path={folder / 'report.log'}"]
-    return machine + ["-accel", "tcg,thread=single", "-smp", "2", "-m", "1280", "-nodefaults",
+    clock = ["-smp", "2"]
+    if counting:
+        clock = ["-smp", "1", "-icount", "shift=0,sleep=off"]
+        options += " norandmaps nokaslr"
+    return machine + ["-accel", "tcg,thread=single", *clock, "-m", "1280", "-nodefaults",
                       "-display", "none", "-no-reboot", *serial, "-kernel", str(kernel),
                       "-initrd", str(initramfs), "-append", options]
 

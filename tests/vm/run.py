@@ -4,7 +4,7 @@
 
 usage: run.py --kernel 6.1 --tests PROGRAM --child PROGRAM --masflow PROGRAM --folder FOLDER
               [--row NAME]... [--filter PATTERN] [--smoke]
-       run.py ... --command 'bpftool prog' --with /usr/sbin/bpftool
+       run.py ... --command 'bpftool prog' --with /usr/sbin/bpftool [--counting]
 """
 
 import argparse
@@ -38,6 +38,8 @@ def arguments():
     parser.add_argument("--command", help="only this, and show what it prints")
     parser.add_argument("--with", dest="programs", action="append", default=[],
                         help="put this program of the system into the machine too")
+    parser.add_argument("--counting", action="store_true",
+                        help="one processor, whose clock counts its instructions")
     parser.add_argument("--kernel-options", default="", help="more words of its command line")
     parser.add_argument("--seconds", type=int, default=1200, help="for the machine as a whole")
     return parser.parse_args()
@@ -96,7 +98,7 @@ def main():
     began = time.monotonic()
     outcome = machine.boot(
         machine.command(options.architecture, kernel / "vmlinuz", folder / "initramfs", folder,
-                        options.kernel_options),
+                        options.kernel_options, options.counting),
         folder, options.seconds)
     seconds = round(time.monotonic() - began)
     if options.command:

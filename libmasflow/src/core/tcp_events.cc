@@ -6,6 +6,8 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
+#include <charconv>
+
 #include "core/event_convert.h"
 
 namespace masflow {
@@ -95,8 +97,18 @@ bool IpAddress::is_loopback() const {
 
 std::string ToString(const IpAddress& address) {
   std::array<char, INET6_ADDRSTRLEN> text{};
-  inet_ntop(address.is_v6 ? AF_INET6 : AF_INET, address.bytes.data(), text.data(), text.size());
-  return text.data();
+  if (address.is_v6) {
+    inet_ntop(AF_INET6, address.bytes.data(), text.data(), text.size());
+    return text.data();
+  }
+  // glibc's inet_ntop() formats by printf, which takes more than half of the time of a line.
+  char* const end = text.data() + text.size();
+  char* at = text.data();
+  for (std::size_t i = 0; i < 4; ++i) {
+    *at = '.';
+    at = std::to_chars(i == 0 ? at : at + 1, end, address.bytes[i]).ptr;
+  }
+  return std::string(text.data(), at);
 }
 
 std::string ToString(const Endpoint& endpoint) {

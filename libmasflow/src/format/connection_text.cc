@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "format/connection_text.h"
 
+#include "format/numbers.h"
+
 namespace masflow::internal {
 
 void AppendOwner(const ConnectionView& c, WallTime at, const EventName& name, TextStyle style,
@@ -11,7 +13,14 @@ void AppendOwner(const ConnectionView& c, WallTime at, const EventName& name, Te
 void AppendEndpoint(const Endpoint& end, std::string* out) {
   // A connect can fail before it is given one.
   const bool unassigned = end.port == 0 && end.address.is_unspecified();
-  out->append(unassigned ? "-" : ToString(end));
+  if (unassigned) {
+    out->push_back('-');
+    return;
+  }
+  out->append(end.address.is_v6 ? "[" : "");
+  out->append(ToString(end.address));
+  out->append(end.address.is_v6 ? "]:" : ":");
+  AppendNumber(end.port, out);
 }
 
 void AppendEnds(const ConnectionView& c, std::string* out) {

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What an operation of the traced machine costs more with a stream open, kernel and reader
+// together, all of it in one thread: so many operations, then what they made is drained, again and
+// again, with the stream and without. Needs root.
+//
+//   masflow_cost [execs a turn (of all else ten times as many) [program to execute]]
+//
+// Prints "cost", the operation, what is done with its events, by how much it took longer and how
+// long it takes without, before and after that, in ns. In a machine whose clock counts instructions
+// (tests/vm/cost.py) these are instructions, and the same in each run.
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <spawn.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <masflow/masflow.h>
+
+extern char** environ;
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int kTurns = 5;
+constexpr std::string_view kRequest =
+    "GET /index.html?a=b HTTP/1.1\r\nHost: www.example.com\r\nUser-Agent: cost/1.0\r\n"
+    "Accept: */*\r\n\r\n";
+constexpr std::string_view kResponse =
+    "HTTP/1.1 200 OK\r\nServer: cost\r\nContent-Type: text/plain\r\nContent-Length: 12\r\n"
+    "Connection: keep-alive\r\n\r\nHello there\n";
+
+[[noreturn]] void Die(std::string_view what) {
+  std::fprintf(stderr, "masflow_cost: %.*s\n", static_cast<int>(what.size()), what.data());
+  std::exit(1);
+}
+
+template <class Value>
+Value ValueOf(absl::StatusOr<Value> value) {
+  if (!value.ok()) {
+    Die(std::string(value.status().message()));
+  }
+  return *std::move(value);
+}
+
+// ---- what the machine does ----
+
+void Execute(const std::string& program) {
+  char* const arguments[] = {const_cast<char*>(program.c_str()), nullptr};
+  pid_t child = -1;
+  int status = 0;
+  if (posix_spawn(&child, program.c_str(), nullptr, nullptr, arguments, environ) != 0 ||
+      waitpid(child, &status, 0) != child || status != 0) {
+    Die("cannot execute " + program);
+  }
+}
+
+struct Pair {
+  int client = -1;
+  int server = -1;
+};
+
+// On the loopback; the connections are made by this process with itself.
+class Listener {
+ public:
+  Listener() : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    address_.sin_family = AF_INET;
+    address_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(address_);
+    auto* const any = reinterpret_cast<sockaddr*>(&address_);
+    if (bind(fd_, any, size) != 0 || listen(fd_, 16) != 0 || getsockname(fd_, any, &size) != 0) {
+      Die("cannot listen on the loopback");
+    }
+  }
+  ~Listener() { close(fd_); }
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+
+  Pair Connect() const {
+    Pair pair{.client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    if (connect(pair.client, reinterpret_cast<const sockaddr*>(&address_), sizeof(address_)) != 0) {
+      Die("cannot connect");
+    }
+    pair.server = accept(fd_, nullptr, nullptr);
+    const int on = 1;
+    setsockopt(pair.client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    setsockopt(pair.server, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    return pair;
+  }
+
+ private:
+  const int fd_;
+  sockaddr_in address_{};
+};
+
+// The client ends it: both ends close.
+void Close(const Pair& pair) {
+  close(pair.client);
+  char byte = 0;
+  if (read(pair.server, &byte, 1) != 0) {
+    Die("the end of a connection does not come");
+  }
+  close(pair.server);
+}
+
+void Move(int from, int to, std::string_view bytes) {
+  std::array<char, 512> buffer;
+  if (write(from, bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()) ||
+      read(to, buffer.data(), buffer.size()) != static_cast<ssize_t>(bytes.size())) {
+    Die("cannot move bytes");
+  }
+}
+
+// ---- what MasFlow does with it ----
+
+// What a session's streams are kept by, and where their callbacks put lines.
+struct Watch {
+  masflow::Session session;
+  std::string lines;
+  std::vector<std::shared_ptr<void>> streams;
+  std::uint64_t events = 0;
+};
+
+enum class Use { kCallback, kText };
+
+template <class Event>
+void Take(Watch* watch, Use use, const Event& event) {
+  ++watch->events;
+  if (use == Use::kText) {
+    masflow::AppendText(event, masflow::WallTime(), {}, &watch->lines);
+  }
+}
+
+void WatchProcesses(Watch* watch, Use use) {
+  auto stream = std::make_shared<masflow::ProcessStream>(
+      ValueOf(masflow::ProcessStream::Open(watch->session)));
+  stream->OnExec([=](const auto& event) { Take(watch, use, event); });
+  stream->OnExit([=](const auto& event) { Take(watch, use, event); });
+  watch->streams.push_back(stream);
+}
+
+void WatchConnections(Watch* watch, Use use, masflow::TcpDataMode data) {
+  auto stream = std::make_shared<masflow::TcpStream>(
+      ValueOf(masflow::TcpStream::Open(watch->session, {.data = data})));
+  stream->OnConnect([=](const auto& event) { Take(watch, use, event); });
+  stream->OnAccept([=](const auto& event) { Take(watch, use, event); });
+  stream->OnData([=](const auto& event) { Take(watch, use, event); });
+  stream->OnClose([=](const auto& event) { Take(watch, use, event); });
+  watch->streams.push_back(stream);
+}
+
+void WatchExchanges(Watch* watch, Use use) {
+  auto stream =
+      std::make_shared<masflow::HttpStream>(ValueOf(masflow::HttpStream::Open(watch->session)));
+  stream->OnExchange([=](const auto& event) { Take(watch, use, event); });
+  watch->streams.push_back(stream);
+}
+
+struct Workload {
+  std::string name;
+  std::function<void()> operation;
+  std::function<void(Watch*, Use)> watch;
+  std::uint64_t events = 0;  // of each operation
+};
+
+void Drain(Watch* watch) {
+  while (watch->session.Drain(1024).more) {
+  }
+  watch->lines.clear();
+}
+
+// ns an operation. The first turn warms up.
+double Measure(const Workload& workload, int operations, Watch* watch) {
+  Clock::duration took{};
+  for (int turn = 0; turn <= kTurns; ++turn) {
+    const Clock::time_point begin = Clock::now();
+    for (int i = 0; i < operations; ++i) {
+      workload.operation();
+    }
+    if (watch != nullptr) {
+      Drain(watch);
+    }
+    took += turn == 0 ? Clock::duration{} : Clock::now() - begin;
+  }
+  return std::chrono::duration<double, std::nano>(took).count() / (kTurns * operations);
+}
+
+double MeasureWatched(const Workload& workload, int operations, Use use) {
+  Watch watch{.session = ValueOf(masflow::Session::Create())};
+  workload.watch(&watch, use);
+  Drain(&watch);
+  watch.events = 0;
+  const double took = Measure(workload, operations, &watch);
+  const std::uint64_t due = workload.events * static_cast<std::uint64_t>(operations) * (kTurns + 1);
+  if (watch.events < due) {
+    Die(workload.name + ": " + std::to_string(watch.events) + " events came of " +
+        std::to_string(due));
+  }
+  return took;
+}
+
+void Report(const Workload& workload, int operations) {
+  const double before = Measure(workload, operations, nullptr);
+  const double callback = MeasureWatched(workload, operations, Use::kCallback);
+  const double text = MeasureWatched(workload, operations, Use::kText);
+  const double after = Measure(workload, operations, nullptr);
+  const double without = (before + after) / 2;
+  for (const auto& [use, took] : {std::pair{"callback", callback}, {"text", text}}) {
+    std::printf("cost\t%s\t%s\t%.0f\t%.0f\t%.0f\n", workload.name.c_str(), use, took - without,
+                before, after);
+  }
+  std::fflush(stdout);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const int operations = argc > 1 ? std::max(1, std::atoi(argv[1])) : 100;
+  const std::string program = argc > 2 ? argv[2] : "/bin/true";
+  const Listener listener;
+  const Pair pair = listener.Connect();
+  const Workload workloads[] = {
+      {"exec", [&] { Execute(program); }, WatchProcesses, 2},
+      {"connection", [&] { Close(listener.Connect()); },
+       [](Watch* watch, Use use) { WatchConnections(watch, use, masflow::TcpDataMode::kInterval); },
+       4},
+      {"two calls, by interval", [&] { Move(pair.client, pair.server, kResponse); },
+       [](Watch* watch, Use use) {
+         WatchConnections(watch, use, masflow::TcpDataMode::kInterval);
+       }},
+      {"two calls, by call", [&] { Move(pair.client, pair.server, kResponse); },
+       [](Watch* watch, Use use) { WatchConnections(watch, use, masflow::TcpDataMode::kCall); }, 2},
+      {"two calls, no HTTP", [&] { Move(pair.client, pair.server, "1234567890"); }, WatchExchanges},
+      {"exchange",
+       [&] {
+         Move(pair.client, pair.server, kRequest);
+         Move(pair.server, pair.client, kResponse);
+       },
+       WatchExchanges, 2},
+  };
+  for (const Workload& workload : workloads) {
+    Report(workload, workload.name == "exec" ? operations : 10 * operations);
+  }
+  close(pair.client);
+  close(pair.server);
+}
