@@ -54,28 +54,28 @@ static __always_inline struct mf_conn *add_connection(struct sock *sk, bool keep
     return NULL;
   identify(&conn->base.tcp, sk);
   read_ends(&conn->base.tcp, sk);
-  conn->copied_seq = BPF_CORE_READ((struct tcp_sock *)sk, copied_seq);
+  conn->copied_seq = READ((struct tcp_sock *)sk, copied_seq);
   return conn;
 }
 
 static __always_inline void set_owner(struct mf_conn *conn, struct task_struct *task)
 {
-  fill_process(&conn->base.process, BPF_CORE_READ(task, group_leader));
-  conn->base.header.pid = BPF_CORE_READ(task, tgid);
-  conn->base.header.tid = BPF_CORE_READ(task, pid);
+  fill_process(&conn->base.process, READ(task, group_leader));
+  conn->base.header.pid = READ(task, tgid);
+  conn->base.header.tid = READ(task, pid);
   conn->base.header.flags &= ~MF_TCP_NO_OWNER;
 }
 
 /* The current task uses the socket: is that somebody else than the owner? */
 static __always_inline void note_user(struct mf_conn *conn)
 {
-  struct task_struct *leader = BPF_CORE_READ(current_task(), group_leader);
-  u32 pid = BPF_CORE_READ(leader, tgid);
+  struct task_struct *leader = READ(current_task(), group_leader);
+  u32 pid = READ(leader, tgid);
   u64 start_ns;
 
   if (is_kernel_thread(leader)) /* the last close of a file can be left to a worker */
     return;
-  start_ns = BPF_CORE_READ(leader, start_boottime);
+  start_ns = READ(leader, start_boottime);
   if (pid == conn->base.header.pid && start_ns == conn->base.process.start_ns)
     return;
   conn->user.pid = pid;
@@ -98,16 +98,16 @@ static __always_inline u64 payload_sent(struct sock *sk)
 {
   struct tcp_sock *tp = (struct tcp_sock *)sk;
 
-  return BPF_CORE_READ(tp, bytes_sent) - BPF_CORE_READ(tp, bytes_retrans);
+  return READ(tp, bytes_sent) - READ(tp, bytes_retrans);
 }
 
 /* The other end's FIN, which sets SOCK_DONE, counts as a byte. */
 static __always_inline u64 payload_received(struct sock *sk)
 {
-  u64 received = BPF_CORE_READ((struct tcp_sock *)sk, bytes_received);
+  u64 received = READ((struct tcp_sock *)sk, bytes_received);
   u64 done = 1ULL << bpf_core_enum_value(enum sock_flags, SOCK_DONE);
 
-  return received && (BPF_CORE_READ(sk, __sk_common.skc_flags) & done) ? received - 1 : received;
+  return received && (READ(sk, __sk_common.skc_flags) & done) ? received - 1 : received;
 }
 
 static __always_inline void read_counters(struct mf_tcp_counters *counters, struct sock *sk)
@@ -116,9 +116,9 @@ static __always_inline void read_counters(struct mf_tcp_counters *counters, stru
 
   counters->tx_bytes = payload_sent(sk);
   counters->rx_bytes = payload_received(sk);
-  counters->segs_out = BPF_CORE_READ(tp, segs_out);
-  counters->segs_in = BPF_CORE_READ(tp, segs_in);
-  counters->retrans = BPF_CORE_READ(tp, total_retrans);
+  counters->segs_out = READ(tp, segs_out);
+  counters->segs_in = READ(tp, segs_in);
+  counters->retrans = READ(tp, total_retrans);
   counters->pad = 0;
 }
 

@@ -36,11 +36,11 @@ _Static_assert(sizeof(struct exec_image) <= 32768, "per-CPU limit");
 /* Step from the root of a mount to where it is mounted; false at the root of the tree. */
 static __always_inline bool leave_mount(struct mount **mount, struct dentry **dentry)
 {
-  struct mount *outer = BPF_CORE_READ(*mount, mnt_parent);
+  struct mount *outer = READ(*mount, mnt_parent);
 
   if (!outer || outer == *mount)
     return false;
-  *dentry = BPF_CORE_READ(*mount, mnt_mountpoint);
+  *dentry = READ(*mount, mnt_mountpoint);
   *mount = outer;
   return true;
 }
@@ -53,8 +53,7 @@ static __always_inline bool append_component(struct exec_image *image, struct de
   long len;
 
   asm volatile("%0 &= 0x1fff" : "+r"(at)); /* MF_HEAD_MASK */
-  len = bpf_probe_read_kernel_str(image->tail + at, MF_NAME_LEN,
-                                  BPF_CORE_READ(dentry, d_name.name));
+  len = bpf_probe_read_kernel_str(image->tail + at, MF_NAME_LEN, READ(dentry, d_name.name));
   if (len <= 1)
     return false;
   record->path_len += len;
@@ -71,21 +70,21 @@ static __always_inline bool append_component(struct exec_image *image, struct de
 static __always_inline void read_path(struct exec_image *image, struct task_struct *task)
 {
   struct mf_exec *record = &image->record;
-  struct file *file = BPF_CORE_READ(task, mm, exe_file);
-  struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
-  struct vfsmount *vfsmount = BPF_CORE_READ(file, f_path.mnt);
+  struct file *file = READ(task, mm, exe_file);
+  struct dentry *dentry = READ(file, f_path.dentry);
+  struct vfsmount *vfsmount = READ(file, f_path.mnt);
   struct mount *mount = (void *)vfsmount - bpf_core_field_offset(struct mount, mnt);
 
   if (!dentry || !vfsmount) {
     record->header.flags |= MF_EXEC_NO_PATH;
     return;
   }
-  if (BPF_CORE_READ(dentry, d_inode, i_nlink) == 0)
+  if (READ(dentry, d_inode, i_nlink) == 0)
     record->header.flags |= MF_EXEC_UNLINKED;
   for (int i = 0; i < MF_PATH_PARTS_MAX; ++i) {
-    struct dentry *parent = BPF_CORE_READ(dentry, d_parent);
+    struct dentry *parent = READ(dentry, d_parent);
 
-    if (dentry == BPF_CORE_READ(mount, mnt.mnt_root)) {
+    if (dentry == READ(mount, mnt.mnt_root)) {
       if (!leave_mount(&mount, &dentry))
         return;
       continue;
@@ -112,7 +111,7 @@ static __always_inline void read_args(struct exec_image *image, struct task_stru
     len = args_limit;
   asm volatile("%0 &= 0x1fff" : "+r"(at));  /* MF_HEAD_MASK */
   asm volatile("%0 &= 0x3fff" : "+r"(len)); /* MF_ARGS_MASK */
-  if (bpf_probe_read_user(image->tail + at, len, (void *)BPF_CORE_READ(task, mm, arg_start)))
+  if (bpf_probe_read_user(image->tail + at, len, (void *)READ(task, mm, arg_start)))
     record->header.flags |= MF_EXEC_NO_ARGS;
   else
     record->args_len = len;
@@ -136,14 +135,14 @@ static __always_inline u64 fill_exec(struct exec_image *image, struct task_struc
                                      const char *filename)
 {
   struct mf_exec *record = &image->record;
-  const struct cred *cred = BPF_CORE_READ(task, cred);
+  struct cred *cred = READ(task, cred);
 
   __builtin_memset(record, 0, sizeof(*record));
   fill_header(&record->header, MF_KIND_EXEC, 0, task);
   fill_process(&record->process, task);
-  record->euid = BPF_CORE_READ(cred, euid.val);
-  record->egid = BPF_CORE_READ(cred, egid.val);
-  record->args_total = BPF_CORE_READ(task, mm, arg_end) - BPF_CORE_READ(task, mm, arg_start);
+  record->euid = READ(cred, euid.val);
+  record->egid = READ(cred, egid.val);
+  record->args_total = READ(task, mm, arg_end) - READ(task, mm, arg_start);
   if (filename)
     read_filename(image, filename);
   read_path(image, task);

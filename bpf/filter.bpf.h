@@ -59,14 +59,14 @@ static __always_inline bool cgroup_listed(struct task_struct *task)
   struct kernfs_node *node = task_cgroup_node(task);
 
   for (int depth = 0; depth < MF_CGROUP_DEPTH && node; ++depth) {
-    u64 id = BPF_CORE_READ(node, id);
+    u64 id = READ(node, id);
 
     if (bpf_map_lookup_elem(&filter_cgroups, &id))
       return true;
     if (bpf_core_field_exists(((struct kernfs_node___v615 *)0)->__parent))
-      node = BPF_CORE_READ((struct kernfs_node___v615 *)node, __parent);
+      node = READ((struct kernfs_node___v615 *)node, __parent);
     else
-      node = BPF_CORE_READ(node, parent);
+      node = READ(node, parent);
   }
   return false;
 }
@@ -82,7 +82,7 @@ static __always_inline bool is_muted(struct task_struct *task)
 static __always_inline bool passes_but_pid(struct task_struct *leader)
 {
   if (filter_by_uid) {
-    u32 uid = BPF_CORE_READ(leader, cred, uid.val);
+    u32 uid = READ(leader, cred, uid.val);
 
     if (!bpf_map_lookup_elem(&filter_uids, &uid))
       return false;

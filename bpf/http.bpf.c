@@ -44,10 +44,8 @@ static __always_inline void set_origin(struct mf_http_conn *conn, struct sock *s
                                        const struct mf_call *call, u8 way)
 {
   struct tcp_sock *tp = (struct tcp_sock *)sk;
-  u64 sent = BPF_CORE_READ(tp, bytes_acked) +
-             (u32)(BPF_CORE_READ(tp, write_seq) - BPF_CORE_READ(tp, snd_una));
-  u64 received = BPF_CORE_READ(tp, bytes_received) -
-                 (u32)(BPF_CORE_READ(tp, rcv_nxt) - BPF_CORE_READ(tp, copied_seq));
+  u64 sent = READ(tp, bytes_acked) + (u32)(READ(tp, write_seq) - READ(tp, snd_una));
+  u64 received = READ(tp, bytes_received) - (u32)(READ(tp, rcv_nxt) - READ(tp, copied_seq));
 
   if (way == MF_WAY_SENT)
     sent -= call->begins ? 0 : call->bytes;
@@ -104,7 +102,7 @@ static __always_inline void skip_gap(struct mf_http_conn *conn, struct sock *sk,
 
   flow->seq = end_seq;
   /* TLS in the kernel adds to what is sent, below the hooks that tell lengths. */
-  if ((s32)gap <= 0 || BPF_CORE_READ(tp, inet_conn.icsk_ulp_ops))
+  if ((s32)gap <= 0 || READ(tp, inet_conn.icsk_ulp_ops))
     return;
   flow->offset += gap;
   flow->tail_len = 0;
@@ -311,7 +309,7 @@ static __always_inline void on_moved(struct mf_http_conn *conn, struct sock *sk,
 /* What the call before has sent, as far as that is known now. */
 static __always_inline void settle_sent(struct sock *sk, struct mf_http_conn *conn, bool returns)
 {
-  u32 seq = BPF_CORE_READ((struct tcp_sock *)sk, write_seq);
+  u32 seq = READ((struct tcp_sock *)sk, write_seq);
 
   skip_gap(conn, sk, MF_WAY_SENT, seq, seq);
   if (returns)
@@ -337,8 +335,8 @@ __noinline int mf_http_begin(u64 address, u32 way)
   if (!conn)
     return 0;
   set_origin(conn, sk, call, way);
-  conn->ways[MF_WAY_SENT].seq = BPF_CORE_READ(tp, write_seq);
-  conn->ways[MF_WAY_RECEIVED].seq = BPF_CORE_READ(tp, copied_seq);
+  conn->ways[MF_WAY_SENT].seq = READ(tp, write_seq);
+  conn->ways[MF_WAY_RECEIVED].seq = READ(tp, copied_seq);
   flow_of(conn, way)->seq = call->end_seq - (call->begins ? 0 : call->bytes);
   return 0;
 }
@@ -365,10 +363,10 @@ int mf_http_fork(u64 *ctx)
 {
   struct task_struct *parent = (struct task_struct *)ctx[0];
   struct task_struct *child = (struct task_struct *)ctx[1];
-  u32 pid = BPF_CORE_READ(child, tgid);
+  u32 pid = READ(child, tgid);
 
-  if ((u32)BPF_CORE_READ(child, pid) == pid) /* not a thread */
-    follow_fork(BPF_CORE_READ(parent, tgid), pid, &http_state);
+  if ((u32)READ(child, pid) == pid) /* not a thread */
+    follow_fork(READ(parent, tgid), pid, &http_state);
   return 0;
 }
 
@@ -376,7 +374,7 @@ SEC("raw_tp/sched_process_exit")
 int mf_http_exit(u64 *ctx)
 {
   struct task_struct *task = (struct task_struct *)ctx[0];
-  u32 pid = BPF_CORE_READ(task, tgid);
+  u32 pid = READ(task, tgid);
 
   if (!is_alive(task))
     bpf_map_delete_elem(&filter_trees, &pid);

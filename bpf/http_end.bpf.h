@@ -7,7 +7,7 @@
 /* close() gives up both ways, shutdown(SHUT_WR) only the one that sends. */
 static __always_inline bool gives_up_both(struct sock *sk, int to)
 {
-  return to == TCP_FIN_WAIT1 && BPF_CORE_READ(sk, sk_shutdown) == SHUTDOWN_MASK;
+  return to == TCP_FIN_WAIT1 && READ(sk, sk_shutdown) == SHUTDOWN_MASK;
 }
 
 /*
@@ -17,10 +17,10 @@ static __always_inline bool gives_up_both(struct sock *sk, int to)
 static __always_inline bool ends_later(struct sock *sk, const struct mf_http_conn *conn)
 {
   struct tcp_sock *tp = (struct tcp_sock *)sk;
-  u32 copied = BPF_CORE_READ(tp, copied_seq);
+  u32 copied = READ(tp, copied_seq);
 
-  return BPF_CORE_READ(tp, rcv_nxt) != copied || BPF_CORE_READ(sk, sk_lock.owned) ||
-         BPF_CORE_READ(tp, write_seq) != conn->ways[MF_WAY_SENT].seq ||
+  return READ(tp, rcv_nxt) != copied || READ(sk, sk_lock.owned) ||
+         READ(tp, write_seq) != conn->ways[MF_WAY_SENT].seq ||
          copied != conn->ways[MF_WAY_RECEIVED].seq;
 }
 
@@ -37,7 +37,7 @@ static __always_inline int http_state_changes(u64 *ctx)
   if (!conn || conn->state == MF_HTTP_NO)
     return 0;
   if (to == TCP_CLOSE) {
-    conn->error = BPF_CORE_READ(sk, sk_err);
+    conn->error = READ(sk, sk_err);
     if (conn->error && ends_later(sk, conn))
       return 0;
   }

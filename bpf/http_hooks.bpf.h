@@ -87,26 +87,25 @@ static __always_inline bool is_old_iter(void)
 static __always_inline u32 read_iter(struct mf_payload *payload, struct msghdr *msg)
 {
   struct iov_iter *iter = &msg->msg_iter;
-  u32 type = is_old_iter() ? BPF_CORE_READ((struct iov_iter___v5 *)iter, type) & ~1U
-                           : BPF_CORE_READ(iter, iter_type);
-  u64 skip = BPF_CORE_READ(iter, iov_offset);
+  u32 type = is_old_iter() ? READ((struct iov_iter___v5 *)iter, type) & ~1U : READ(iter, iter_type);
+  u64 skip = READ(iter, iov_offset);
 
   __builtin_memset(payload, 0, sizeof(*payload));
   if (bpf_core_enum_value_exists(enum iter_type, ITER_UBUF) &&
       type == bpf_core_enum_value(enum iter_type, ITER_UBUF)) {
-    payload->base = (u64)BPF_CORE_READ(iter, ubuf) + skip;
+    payload->base = (u64)READ(iter, ubuf) + skip;
     payload->readable = true;
   } else if (type == bpf_core_enum_value(enum iter_type, ITER_IOVEC)) {
     if (bpf_core_field_exists(iter->__iov))
-      payload->iov = (u64)BPF_CORE_READ(iter, __iov);
+      payload->iov = (u64)READ(iter, __iov);
     else
-      payload->iov = (u64)BPF_CORE_READ((struct iov_iter___v5 *)iter, iov);
+      payload->iov = (u64)READ((struct iov_iter___v5 *)iter, iov);
     payload->iov_in_kernel = true;
     payload->skip = skip;
-    payload->pieces = BPF_CORE_READ(iter, nr_segs);
+    payload->pieces = READ(iter, nr_segs);
     payload->readable = true;
   }
-  return BPF_CORE_READ(iter, count);
+  return READ(iter, count);
 }
 
 /* scratch->call has its payload, length and place. */
@@ -118,8 +117,8 @@ static __always_inline int on_tcp_call(struct sock *sk, struct mf_http_scratch *
 
   if (!is_tcp(sk))
     return 0;
-  call->ports = (u32)BPF_CORE_READ((struct inet_sock *)sk, inet_sport) << 16 |
-                BPF_CORE_READ(sk, __sk_common.skc_dport);
+  call->ports = (u32)READ((struct inet_sock *)sk, inet_sport) << 16 |
+                READ(sk, __sk_common.skc_dport);
   conn = find_or_begin(sk, call->ports, way);
   if (!conn) {
     count_untracked(scratch, way);
@@ -148,7 +147,7 @@ static __always_inline int on_send_begins(struct sock *sk, struct msghdr *msg)
     return 0;
   scratch->call.begins = true;
   scratch->call.bytes = read_iter(&scratch->call.payload, msg);
-  scratch->call.end_seq = BPF_CORE_READ((struct tcp_sock *)sk, write_seq);
+  scratch->call.end_seq = READ((struct tcp_sock *)sk, write_seq);
   return scratch->call.bytes ? on_tcp_call(sk, scratch, MF_WAY_SENT) : 0;
 }
 
@@ -186,7 +185,7 @@ int mf_http_rel_kp(struct pt_regs *ctx)
   struct mf_http_conn *conn = find_http(sk);
 
   if (conn && conn->state != MF_HTTP_NO && can_send(sk) &&
-      BPF_CORE_READ((struct tcp_sock *)sk, write_seq) != conn->ways[MF_WAY_SENT].seq)
+      READ((struct tcp_sock *)sk, write_seq) != conn->ways[MF_WAY_SENT].seq)
     settle_sent(sk, conn, true);
   return 0;
 }
@@ -235,8 +234,7 @@ static __always_inline u32 read_so_far(struct sock *sk)
 {
   struct tcp_sock *tp = (struct tcp_sock *)sk;
 
-  return without_fin(BPF_CORE_READ(tp, copied_seq), BPF_CORE_READ(tp, rcv_nxt),
-                     BPF_CORE_READ(sk, __sk_common.skc_flags));
+  return without_fin(READ(tp, copied_seq), READ(tp, rcv_nxt), READ(sk, __sk_common.skc_flags));
 }
 
 static __always_inline int on_read_returns(struct sock *sk, int flags, int ret)
@@ -307,8 +305,8 @@ int mf_http_recv_ra(u64 *ctx)
     return 0;
   /* Of the first bytes that we see the number is not known: the kernel's counters tell it. */
   bytes = end_seq - (conn ? conn->ways[MF_WAY_RECEIVED].seq
-                          : (u32)BPF_CORE_READ((struct tcp_sock *)sk, rcv_nxt) -
-                                (u32)BPF_CORE_READ((struct tcp_sock *)sk, bytes_received));
+                          : (u32)READ((struct tcp_sock *)sk, rcv_nxt) -
+                                (u32)READ((struct tcp_sock *)sk, bytes_received));
   if ((s32)bytes <= 0)
     return 0;
   payload = read->payload;

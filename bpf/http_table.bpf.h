@@ -193,11 +193,11 @@ static __always_inline bool announce(struct mf_http_conn *conn, struct sock *sk)
     return false;
   fill_header(&record->base.header, MF_KIND_HTTP_CONNECTION, sizeof(*record), task);
   record->base.header.flags = conn->pre_existing ? MF_TCP_PRE_EXISTING : 0;
-  fill_process(&record->base.process, BPF_CORE_READ(task, group_leader));
+  fill_process(&record->base.process, READ(task, group_leader));
   read_ends(&record->base.tcp, sk);
   record->base.tcp.birth_ns = conn->birth_ns;
   record->base.tcp.tag = conn->tag;
-  record->base.tcp.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+  record->base.tcp.netns = READ(sk, __sk_common.skc_net.net, ns.inum);
   record->base.tcp.role = conn->role;
   record->base.tcp.pad = 0;
   conn->pid = record->base.header.pid;
@@ -224,11 +224,11 @@ static __always_inline void take_tcp_identity(struct mf_http_conn *conn, struct 
 static __always_inline bool is_followed(struct sock *sk, struct mf_tcp *ends)
 {
   struct task_struct *task = current_task();
-  struct socket *socket = BPF_CORE_READ(sk, sk_socket);
+  struct socket *socket = READ(sk, sk_socket);
 
   /* What the kernel itself opened has no file: NFS and the like work in the caller's process,
    * whose registers have nothing to do with these bytes. */
-  if (is_kernel_thread(task) || !socket || !BPF_CORE_READ(socket, file))
+  if (is_kernel_thread(task) || !socket || !READ(socket, file))
     return false;
   return task_passes(task) && socket_passes(ends);
 }

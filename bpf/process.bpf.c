@@ -77,12 +77,12 @@ int mf_exec(u64 *ctx)
   struct exec_image *image;
   u64 size;
 
-  if (!passes_filter(task, BPF_CORE_READ(task, tgid)))
+  if (!passes_filter(task, READ(task, tgid)))
     return 0;
   image = bpf_map_lookup_elem(&exec_scratch, &zero);
   if (!image)
     return 0;
-  size = fill_exec(image, task, BPF_CORE_READ(bprm, filename));
+  size = fill_exec(image, task, READ(bprm, filename));
   /* exec makes the calling thread the leader and gives it the leader's id: this is its old one. */
   image->record.header.tid = (u32)ctx[1];
   asm volatile("%0 &= 0x7fff" : "+r"(size)); /* MF_EXEC_SIZE_MASK */
@@ -92,10 +92,10 @@ int mf_exec(u64 *ctx)
 
 static __always_inline int report_exit(struct task_struct *task)
 {
-  struct task_struct *leader = BPF_CORE_READ(task, group_leader);
-  struct signal_struct *signal = BPF_CORE_READ(task, signal);
+  struct task_struct *leader = READ(task, group_leader);
+  struct signal_struct *signal = READ(task, signal);
   struct mf_exit record = {};
-  u32 pid = BPF_CORE_READ(task, tgid);
+  u32 pid = READ(task, tgid);
   bool passes = passes_filter(leader, pid);
 
   if (filter_by_tree)
@@ -109,10 +109,10 @@ static __always_inline int report_exit(struct task_struct *task)
    * What wait(2) will say. Up to 5.16 a process of one thread ends without
    * SIGNAL_GROUP_EXIT, and its leader's code counts.
    */
-  if (BPF_CORE_READ(signal, flags) & SIGNAL_GROUP_EXIT)
-    record.status = BPF_CORE_READ(signal, group_exit_code);
+  if (READ(signal, flags) & SIGNAL_GROUP_EXIT)
+    record.status = READ(signal, group_exit_code);
   else
-    record.status = BPF_CORE_READ(leader, exit_code);
+    record.status = READ(leader, exit_code);
   send_record(&process_ring, &process_state, &record, sizeof(record));
   return 0;
 }
@@ -138,10 +138,10 @@ int mf_exit_live(u64 *ctx)
   struct mf_process_key key = {};
   u8 one = 1;
 
-  if (BPF_CORE_READ(task, signal, live.counter) != 0)
+  if (READ(task, signal, live.counter) != 0)
     return 0;
-  key.pid = BPF_CORE_READ(task, tgid);
-  key.start_ns = BPF_CORE_READ(task, group_leader, start_boottime);
+  key.pid = READ(task, tgid);
+  key.start_ns = READ(task, group_leader, start_boottime);
   /* As an int, see add_connection() in connection.bpf.h. */
   if ((int)bpf_map_update_elem(&ended, &key, &one, BPF_NOEXIST) == -MF_EEXIST)
     return 0;
@@ -154,11 +154,11 @@ int mf_fork(u64 *ctx)
 {
   struct task_struct *parent = (struct task_struct *)ctx[0];
   struct task_struct *child = (struct task_struct *)ctx[1];
-  u32 ppid = BPF_CORE_READ(parent, tgid);
-  u32 pid = BPF_CORE_READ(child, tgid);
+  u32 ppid = READ(parent, tgid);
+  u32 pid = READ(child, tgid);
   struct mf_fork record = {};
 
-  if ((u32)BPF_CORE_READ(child, pid) != pid) /* a thread */
+  if ((u32)READ(child, pid) != pid) /* a thread */
     return 0;
   if (filter_by_tree && !follow_fork(ppid, pid, &process_state))
     return 0;
@@ -170,8 +170,8 @@ int mf_fork(u64 *ctx)
   fill_process(&record.process, child);
   /* CLONE_PARENT makes the child a sibling; the one that forked is still `parent` here. */
   record.process.ppid = ppid;
-  record.process.parent_start_ns = BPF_CORE_READ(parent, group_leader, start_boottime);
-  record.parent_tid = BPF_CORE_READ(parent, pid);
+  record.process.parent_start_ns = READ(parent, group_leader, start_boottime);
+  record.parent_tid = READ(parent, pid);
   send_record(&process_ring, &process_state, &record, sizeof(record));
   return 0;
 }
@@ -179,7 +179,7 @@ int mf_fork(u64 *ctx)
 static __always_inline int report_exec_failed(const char *filename, long error)
 {
   struct task_struct *task = current_task();
-  struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+  struct task_struct *leader = READ(task, group_leader);
   u32 zero = 0;
   struct failed_scratch_value *scratch;
   struct mf_exec_failed *record;
@@ -187,7 +187,7 @@ static __always_inline int report_exec_failed(const char *filename, long error)
   long len;
   u64 bytes;
 
-  if (!passes_filter(leader, BPF_CORE_READ(task, tgid)))
+  if (!passes_filter(leader, READ(task, tgid)))
     return 0;
   scratch = bpf_map_lookup_elem(&failed_scratch, &zero);
   if (!scratch)
@@ -274,20 +274,20 @@ int mf_snapshot(struct bpf_iter__task *ctx)
   u32 level;
   u64 size;
 
-  if (!is_process(task) || (!is_alive(task) && BPF_CORE_READ(task, exit_state)))
+  if (!is_process(task) || (!is_alive(task) && READ(task, exit_state)))
     return 0;
-  if (!passes_filter(task, BPF_CORE_READ(task, tgid)))
+  if (!passes_filter(task, READ(task, tgid)))
     return 0;
   image = bpf_map_lookup_elem(&snapshot_scratch, &zero);
   if (!image)
     return 0;
-  entry.exec_id = BPF_CORE_READ(task, self_exec_id);
+  entry.exec_id = READ(task, self_exec_id);
   entry.in_exec = BPF_CORE_READ_BITFIELD_PROBED(task, in_execve);
   entry.ending = !is_alive(task);
   size = fill_exec(image, task, NULL);
   image->record.header.flags |= MF_EXEC_SNAPSHOT;
-  pid = BPF_CORE_READ(task, thread_pid);
-  level = BPF_CORE_READ(current_task(), thread_pid, level);
+  pid = READ(task, thread_pid);
+  level = READ(current_task(), thread_pid, level);
   bpf_probe_read_kernel(&image->record.pid_in_reader_ns, sizeof(u32),
                         (void *)__builtin_preserve_access_index(&pid->numbers[0]) +
                             level * bpf_core_type_size(struct upid));

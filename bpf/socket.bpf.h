@@ -12,6 +12,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "filter.bpf.h"
+#include "read.bpf.h"
 #include "task.bpf.h"
 
 #define AF_INET 2
@@ -66,14 +67,11 @@ struct {
 
 static __always_inline bool is_tcp(struct sock *sk)
 {
-  u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+  u16 family = READ(sk, __sk_common.skc_family);
 
   /* MPTCP's own sockets have another protocol; its subflows are TCP. */
-  return (family == AF_INET || family == AF_INET6) && BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP;
+  return (family == AF_INET || family == AF_INET6) && READ(sk, sk_protocol) == IPPROTO_TCP;
 }
-
-/* From 6.2, and no call at run time. Whether it is that type is not checked. */
-extern void *bpf_rdonly_cast(const void *object, u32 btf_id) __ksym __weak;
 
 /* Of a socket that the verifier knows, by plain loads. NULL: it is of another kind, as a raw one
  * with the protocol TCP is. */
@@ -90,7 +88,7 @@ static __always_inline struct tcp_sock *known_tcp_sock(struct sock *sk)
 /* What write_seq grows by meanwhile are bytes. Later a FIN counts in it too. */
 static __always_inline bool can_send(struct sock *sk)
 {
-  u8 state = BPF_CORE_READ(sk, __sk_common.skc_state);
+  u8 state = READ(sk, __sk_common.skc_state);
 
   return state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT;
 }
@@ -115,7 +113,7 @@ static __always_inline void set_ipv4(u8 *address, __be32 value)
  */
 static __always_inline void read_ends(struct mf_tcp *tcp, struct sock *sk)
 {
-  bool v6 = BPF_CORE_READ(sk, __sk_common.skc_family) == AF_INET6;
+  bool v6 = READ(sk, __sk_common.skc_family) == AF_INET6;
 
   if (v6) {
     BPF_CORE_READ_INTO(&tcp->remote, sk, __sk_common.skc_v6_daddr.in6_u.u6_addr8);
@@ -124,12 +122,12 @@ static __always_inline void read_ends(struct mf_tcp *tcp, struct sock *sk)
   if (v6) {
     BPF_CORE_READ_INTO(&tcp->local, sk, __sk_common.skc_v6_rcv_saddr.in6_u.u6_addr8);
   } else {
-    set_ipv4(tcp->remote, BPF_CORE_READ(sk, __sk_common.skc_daddr));
-    set_ipv4(tcp->local, BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr));
+    set_ipv4(tcp->remote, READ(sk, __sk_common.skc_daddr));
+    set_ipv4(tcp->local, READ(sk, __sk_common.skc_rcv_saddr));
   }
   tcp->family = v6 ? MF_FAMILY_IPV6 : MF_FAMILY_IPV4;
-  tcp->local_port = bpf_ntohs(BPF_CORE_READ((struct inet_sock *)sk, inet_sport));
-  tcp->remote_port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
+  tcp->local_port = bpf_ntohs(READ((struct inet_sock *)sk, inet_sport));
+  tcp->remote_port = bpf_ntohs(READ(sk, __sk_common.skc_dport));
 }
 
 static __always_inline void identify(struct mf_tcp *tcp, struct sock *sk)
@@ -140,7 +138,7 @@ static __always_inline void identify(struct mf_tcp *tcp, struct sock *sk)
   bpf_probe_read_kernel(&address, sizeof(address), &sk);
   tcp->birth_ns = bpf_ktime_get_ns();
   tcp->tag = address * tag_secret >> 32;
-  tcp->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+  tcp->netns = READ(sk, __sk_common.skc_net.net, ns.inum);
 }
 
 static __always_inline bool port_listed(u16 which, u16 port)
@@ -193,8 +191,7 @@ static __always_inline bool socket_passes(const struct mf_tcp *tcp)
 
 static __always_inline bool task_passes(struct task_struct *task)
 {
-  return !filter_by_process ||
-         passes_filter(BPF_CORE_READ(task, group_leader), BPF_CORE_READ(task, tgid));
+  return !filter_by_process || passes_filter(READ(task, group_leader), READ(task, tgid));
 }
 
 #define SOCKFS_MAGIC 0x534F434B
@@ -202,20 +199,20 @@ static __always_inline bool task_passes(struct task_struct *task)
 /* The TCP socket behind a descriptor of the current task, or NULL. */
 static __always_inline struct sock *tcp_socket_of(u32 fd)
 {
-  struct fdtable *table = BPF_CORE_READ(current_task(), files, fdt);
+  struct fdtable *table = READ(current_task(), files, fdt);
   struct file **slots;
   struct file *file = NULL;
   struct socket *socket;
   struct sock *sk;
 
-  if (fd >= BPF_CORE_READ(table, max_fds))
+  if (fd >= READ(table, max_fds))
     return NULL;
-  slots = BPF_CORE_READ(table, fd);
+  slots = READ(table, fd);
   bpf_probe_read_kernel(&file, sizeof(file), slots + fd);
-  if (!file || BPF_CORE_READ(file, f_inode, i_sb, s_magic) != SOCKFS_MAGIC)
+  if (!file || READ(file, f_inode, i_sb, s_magic) != SOCKFS_MAGIC)
     return NULL;
-  socket = BPF_CORE_READ(file, private_data);
-  sk = BPF_CORE_READ(socket, sk);
+  socket = READ(file, private_data);
+  sk = READ(socket, sk);
   return sk && is_tcp(sk) ? sk : NULL;
 }
 

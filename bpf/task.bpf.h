@@ -9,6 +9,8 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
+#include "read.bpf.h"
+
 /*
  * Which hierarchy names a task's cgroup: -1 = the unified one (cgroup v2), else
  * the index of a v1 controller. On a hybrid host every task's v2 cgroup may be
@@ -26,26 +28,26 @@ static __always_inline struct task_struct *current_task(void)
 
 static __always_inline bool is_kernel_thread(struct task_struct *task)
 {
-  return BPF_CORE_READ(task, flags) & PF_KTHREAD;
+  return READ(task, flags) & PF_KTHREAD;
 }
 
 static __always_inline struct kernfs_node *task_cgroup_node(struct task_struct *task)
 {
-  struct css_set *set = BPF_CORE_READ(task, cgroups);
+  struct css_set *set = READ(task, cgroups);
 
   if (cgroup_v1_subsys >= 0 && cgroup_v1_subsys < MF_CGROUP_SUBSYS_MAX) {
     struct cgroup_subsys_state **slot = __builtin_preserve_access_index(&set->subsys[0]);
     struct cgroup_subsys_state *css = NULL;
 
     bpf_probe_read_kernel(&css, sizeof(css), slot + cgroup_v1_subsys);
-    return BPF_CORE_READ(css, cgroup, kn);
+    return READ(css, cgroup, kn);
   }
-  return BPF_CORE_READ(set, dfl_cgrp, kn);
+  return READ(set, dfl_cgrp, kn);
 }
 
 static __always_inline u64 task_cgroup_id(struct task_struct *task)
 {
-  return BPF_CORE_READ(task_cgroup_node(task), id);
+  return READ(task_cgroup_node(task), id);
 }
 
 /* The same of a task that the verifier knows: plain loads, which cost a tenth. */
@@ -68,15 +70,15 @@ static __always_inline u64 known_task_cgroup_id(struct task_struct *task)
  */
 static __always_inline void fill_process(struct mf_process *process, struct task_struct *leader)
 {
-  struct task_struct *parent = BPF_CORE_READ(leader, real_parent, group_leader);
-  const struct cred *cred = BPF_CORE_READ(leader, cred);
+  struct task_struct *parent = READ(leader, real_parent, group_leader);
+  struct cred *cred = READ(leader, cred);
 
-  process->start_ns = BPF_CORE_READ(leader, start_boottime);
-  process->parent_start_ns = BPF_CORE_READ(parent, start_boottime);
+  process->start_ns = READ(leader, start_boottime);
+  process->parent_start_ns = READ(parent, start_boottime);
   process->cgroup_id = task_cgroup_id(leader);
-  process->ppid = BPF_CORE_READ(parent, tgid);
-  process->uid = BPF_CORE_READ(cred, uid.val);
-  process->gid = BPF_CORE_READ(cred, gid.val);
+  process->ppid = READ(parent, tgid);
+  process->uid = READ(cred, uid.val);
+  process->gid = READ(cred, gid.val);
   process->pad = 0;
   bpf_probe_read_kernel(process->comm, sizeof(process->comm), &leader->comm);
 }
@@ -88,8 +90,8 @@ static __always_inline void fill_header(struct mf_header *header, u16 kind, u32 
   header->flags = 0;
   header->size = size;
   header->ktime_ns = bpf_ktime_get_ns();
-  header->pid = BPF_CORE_READ(task, tgid);
-  header->tid = BPF_CORE_READ(task, pid);
+  header->pid = READ(task, tgid);
+  header->tid = READ(task, pid);
 }
 
 #endif /* MASFLOW_TASK_BPF_H */

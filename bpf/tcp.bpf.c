@@ -63,7 +63,7 @@ static __always_inline void end_connect(struct mf_conn *conn, struct sock *sk, u
   }
   send_connect(conn, outcome, error);
   if (outcome == MF_CONNECTED) {
-    conn->copied_seq = BPF_CORE_READ((struct tcp_sock *)sk, copied_seq);
+    conn->copied_seq = READ((struct tcp_sock *)sk, copied_seq);
     conn->begin_ns = conn->reported_ns;
     conn->ready_ns = bpf_ktime_get_ns();
   }
@@ -172,7 +172,7 @@ static __always_inline void begin_listen(struct sock *sk, bool count)
   if (!record)
     return;
   begin_record(&record->base, conn, MF_KIND_TCP_LISTEN, sizeof(*record));
-  record->backlog = BPF_CORE_READ(sk, sk_max_ack_backlog);
+  record->backlog = READ(sk, sk_max_ack_backlog);
   record->pad = 0;
   submit_record(&tcp_ring, &tcp_state, record);
 }
@@ -190,7 +190,7 @@ static __always_inline void on_close(struct mf_conn *conn, struct sock *sk, int 
     conn->phase = MF_PHASE_QUEUED_CLOSED;
     return;
   }
-  if (conn->phase == MF_PHASE_QUEUED && BPF_CORE_READ(sk, sk_socket))
+  if (conn->phase == MF_PHASE_QUEUED && READ(sk, sk_socket))
     infer_owner(conn);
   accepted = conn->phase != MF_PHASE_QUEUED;
   conn->phase = MF_PHASE_CLOSED; /* first: a pass that still sees it open precedes the records */
@@ -200,7 +200,7 @@ static __always_inline void on_close(struct mf_conn *conn, struct sock *sk, int 
 
 static __always_inline void on_connect_closed(struct mf_conn *conn, struct sock *sk)
 {
-  u32 error = BPF_CORE_READ(sk, sk_err);
+  u32 error = READ(sk, sk_err);
 
   if (error) {
     end_connect(conn, sk, MF_CONNECT_FAILED, error);
@@ -248,7 +248,7 @@ static __always_inline void on_state(struct mf_conn *conn, struct sock *sk, int 
     } else if (conn->phase == MF_PHASE_OPEN || conn->phase == MF_PHASE_QUEUED) {
       /* Without an error it is the application that closes, so current is known. */
       if (conn->phase == MF_PHASE_OPEN && (from == TCP_ESTABLISHED || from == TCP_CLOSE_WAIT) &&
-          !BPF_CORE_READ(sk, sk_err))
+          !READ(sk, sk_err))
         note_user(conn);
       on_close(conn, sk, from);
     }
@@ -362,10 +362,10 @@ int mf_tcp_fork(u64 *ctx)
 {
   struct task_struct *parent = (struct task_struct *)ctx[0];
   struct task_struct *child = (struct task_struct *)ctx[1];
-  u32 pid = BPF_CORE_READ(child, tgid);
+  u32 pid = READ(child, tgid);
 
-  if ((u32)BPF_CORE_READ(child, pid) == pid) /* not a thread */
-    follow_fork(BPF_CORE_READ(parent, tgid), pid, &tcp_state);
+  if ((u32)READ(child, pid) == pid) /* not a thread */
+    follow_fork(READ(parent, tgid), pid, &tcp_state);
   return 0;
 }
 
@@ -373,7 +373,7 @@ SEC("raw_tp/sched_process_exit")
 int mf_tcp_exit(u64 *ctx)
 {
   struct task_struct *task = (struct task_struct *)ctx[0];
-  u32 pid = BPF_CORE_READ(task, tgid);
+  u32 pid = READ(task, tgid);
 
   /* Its sockets are closed later, but have their owner already. */
   if (!is_alive(task))

@@ -118,7 +118,7 @@ int mf_splice_fx(u64 *ctx)
   struct socket *socket = (struct socket *)ctx[0];
 
   if ((int)ctx[5] > 0)
-    on_transfer(BPF_CORE_READ(socket, sk), 0, (u32)ctx[5]);
+    on_transfer(READ(socket, sk), 0, (u32)ctx[5]);
   return 0;
 }
 
@@ -133,7 +133,7 @@ static __always_inline int on_send_begins(struct sock *sk)
 
   if (!conn || conn->sent_seq_known || !can_send(sk))
     return 0;
-  conn->sent_seq = BPF_CORE_READ((struct tcp_sock *)sk, write_seq);
+  conn->sent_seq = READ((struct tcp_sock *)sk, write_seq);
   conn->sent_seq_known = 1;
   return 0;
 }
@@ -159,7 +159,7 @@ int mf_release_kp(struct pt_regs *ctx)
 
   if (!conn || !conn->sent_seq_known || !can_send(sk))
     return 0;
-  write_seq = BPF_CORE_READ((struct tcp_sock *)sk, write_seq);
+  write_seq = READ((struct tcp_sock *)sk, write_seq);
   sent = write_seq - conn->sent_seq;
   conn->sent_seq = write_seq;
   if (sent)
@@ -182,11 +182,10 @@ int mf_recv_ra(u64 *ctx)
 
   if (!conn)
     return 0;
-  copied = BPF_CORE_READ(tp, copied_seq);
+  copied = READ(tp, copied_seq);
   bytes = copied - conn->copied_seq;
   conn->copied_seq = copied;
-  if (bytes && copied == BPF_CORE_READ(tp, rcv_nxt) &&
-      (BPF_CORE_READ(sk, __sk_common.skc_flags) & done))
+  if (bytes && copied == READ(tp, rcv_nxt) && (READ(sk, __sk_common.skc_flags) & done))
     --bytes;
   if (bytes)
     on_transfer(sk, 0, bytes);

@@ -41,8 +41,8 @@ static __always_inline void send_close(struct mf_conn *conn, struct sock *sk,
   begin_record(&record->base, conn, MF_KIND_TCP_CLOSE, sizeof(*record));
   record->counters = *at_end;
   record->duration_ns = conn->begin_ns ? record->base.header.ktime_ns - conn->begin_ns : 0;
-  record->srtt_us = BPF_CORE_READ(tp, srtt_us) >> 3; /* kept in eighths */
-  min_rtt = BPF_CORE_READ(tp, rtt_min.s[0].v);
+  record->srtt_us = READ(tp, srtt_us) >> 3; /* kept in eighths */
+  min_rtt = READ(tp, rtt_min.s[0].v);
   record->min_rtt_us = min_rtt == ~0U ? 0 : min_rtt;
   record->error = conn->close_error;
   record->reason = conn->close_reason;
@@ -91,8 +91,8 @@ static __always_inline void judge_close(struct mf_conn *conn, struct sock *sk, i
 {
   struct tcp_sock *tp = (struct tcp_sock *)sk;
   u64 done = 1ULL << bpf_core_enum_value(enum sock_flags, SOCK_DONE);
-  u32 error = BPF_CORE_READ(sk, sk_err);
-  u32 unread = BPF_CORE_READ(tp, rcv_nxt) - BPF_CORE_READ(tp, copied_seq);
+  u32 error = READ(sk, sk_err);
+  u32 unread = READ(tp, rcv_nxt) - READ(tp, copied_seq);
 
   conn->close_error = error;
   if (error == ECONNRESET || error == EPIPE || error == ECONNREFUSED) {
@@ -108,7 +108,7 @@ static __always_inline void judge_close(struct mf_conn *conn, struct sock *sk, i
     return;
   }
   /* From FIN_WAIT2 a FIN leads here too, whatever has not been read yet. */
-  if (BPF_CORE_READ(sk, __sk_common.skc_flags) & done)
+  if (READ(sk, __sk_common.skc_flags) & done)
     unread = 0;
   if (old == TCP_ESTABLISHED || old == TCP_CLOSE_WAIT || old == TCP_FIN_WAIT1 ||
       (old == TCP_FIN_WAIT2 && unread)) {

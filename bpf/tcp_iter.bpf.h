@@ -28,10 +28,10 @@ static __always_inline struct sock *tcp_socket_of_file(struct task_struct *task,
   struct socket *socket;
   struct sock *sk;
 
-  if (!task || !file || BPF_CORE_READ(file, f_inode, i_sb, s_magic) != SOCKFS_MAGIC)
+  if (!task || !file || READ(file, f_inode, i_sb, s_magic) != SOCKFS_MAGIC)
     return NULL;
-  socket = BPF_CORE_READ(file, private_data);
-  sk = BPF_CORE_READ(socket, sk);
+  socket = READ(file, private_data);
+  sk = READ(socket, sk);
   return sk && is_tcp(sk) ? sk : NULL;
 }
 
@@ -52,7 +52,7 @@ static __always_inline bool adopt(struct sock *sk, struct task_struct *task, str
     return conn && conn->ready_ns == 0 && (conn->base.header.flags & MF_TCP_PRE_EXISTING) &&
            conn->phase != MF_PHASE_CONNECTING;
   }
-  set_owner(conn, BPF_CORE_READ(task, group_leader));
+  set_owner(conn, READ(task, group_leader));
   *out = conn;
   return true;
 }
@@ -68,10 +68,10 @@ int mf_tcp_listeners(struct bpf_iter__task_file *ctx)
   struct mf_conn *conn;
   u8 one = 1;
 
-  if (!sk || BPF_CORE_READ(sk, __sk_common.skc_state) != TCP_LISTEN)
+  if (!sk || READ(sk, __sk_common.skc_state) != TCP_LISTEN)
     return 0;
-  key.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
-  key.port = bpf_ntohs(BPF_CORE_READ((struct inet_sock *)sk, inet_sport));
+  key.netns = READ(sk, __sk_common.skc_net.net, ns.inum);
+  key.port = bpf_ntohs(READ((struct inet_sock *)sk, inet_sport));
   if (bpf_map_update_elem(&listening, &key, &one, BPF_ANY))
     listening_full = true;
   if (!emit_listeners || !adopt(sk, task, &conn))
@@ -81,7 +81,7 @@ int mf_tcp_listeners(struct bpf_iter__task_file *ctx)
   conn->state = TCP_LISTEN;
   conn->phase = MF_PHASE_LISTENING;
   begin_record(&record.base, conn, MF_KIND_TCP_LISTEN, sizeof(record));
-  record.backlog = BPF_CORE_READ(sk, sk_max_ack_backlog);
+  record.backlog = READ(sk, sk_max_ack_backlog);
   record.pad = 0;
   if (!bpf_seq_write(ctx->meta->seq, &record, sizeof(record)))
     conn->ready_ns = record.base.header.ktime_ns;
@@ -116,7 +116,7 @@ int mf_tcp_adopt(struct bpf_iter__task_file *ctx)
 
   if (!sk)
     return 0;
-  state = BPF_CORE_READ(sk, __sk_common.skc_state);
+  state = READ(sk, __sk_common.skc_state);
   if (state == TCP_CLOSE || state == TCP_LISTEN || state == TCP_SYN_RECV)
     return 0;
   if (!adopt(sk, task, &conn))
@@ -163,7 +163,7 @@ static __always_inline bool sweep(u64 key, struct mf_conn *conn)
   if (ended && bpf_ktime_get_ns() - conn->reported_ns < MF_KEPT_AFTER_END_NS)
     return false;
   if (!ended && (conn->phase == MF_PHASE_LISTENING || conn->phase == MF_PHASE_QUEUED_CLOSED ||
-                 BPF_CORE_READ(sk, __sk_common.skc_state) != TCP_CLOSE))
+                 READ(sk, __sk_common.skc_state) != TCP_CLOSE))
     return false;
   end_unseen(conn);
   bpf_map_delete_elem(&connections, &key);
@@ -199,8 +199,8 @@ static __always_inline bool has_moved(struct mf_moved *moved, u64 key, struct mf
   if (conn->reported_ns >= pass_before_ns)
     return false;
   /* They tell of any byte, and lie side by side: of an idle socket one cache line is read. */
-  moved->snd_nxt = BPF_CORE_READ(tp, snd_nxt);
-  moved->rcv_nxt = BPF_CORE_READ(tp, rcv_nxt);
+  moved->snd_nxt = READ(tp, snd_nxt);
+  moved->rcv_nxt = READ(tp, rcv_nxt);
   if (moved->snd_nxt == conn->snd_nxt_seen && moved->rcv_nxt == conn->rcv_nxt_seen)
     return false;
   birth_ns = conn->base.tcp.birth_ns;

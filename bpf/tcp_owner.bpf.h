@@ -40,7 +40,7 @@ static __always_inline void on_accept(struct sock *sk)
     return;
   }
   if (conn && conn->phase != MF_PHASE_QUEUED && conn->phase != MF_PHASE_QUEUED_CLOSED) {
-    if (conn->base.tcp.remote_port == bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport)))
+    if (conn->base.tcp.remote_port == bpf_ntohs(READ(sk, __sk_common.skc_dport)))
       return; /* accepted already: it was used before we came here */
     end_unseen(conn);
     forget_connection(sk);
@@ -56,7 +56,7 @@ static __always_inline void on_accept(struct sock *sk)
     conn = add_connection(sk, true, true);
     if (!conn)
       return;
-    conn->state = BPF_CORE_READ(sk, __sk_common.skc_state);
+    conn->state = READ(sk, __sk_common.skc_state);
     conn->base.tcp.role = MF_ROLE_SERVER;
     conn->phase = MF_PHASE_QUEUED;
   }
@@ -181,7 +181,7 @@ static __always_inline void send_sync_failure(struct sock *sk, const struct mf_s
   if (!record)
     return;
   fill_header(&record->base.header, MF_KIND_TCP_CONNECT, sizeof(*record), task);
-  fill_process(&record->base.process, BPF_CORE_READ(task, group_leader));
+  fill_process(&record->base.process, READ(task, group_leader));
   record->base.tcp = tcp;
   record->duration_ns = 0;
   record->outcome = MF_CONNECT_FAILED;
@@ -211,7 +211,7 @@ int mf_connect4_fx(u64 *ctx)
 {
   struct sock *sk = (struct sock *)ctx[0];
 
-  if ((int)ctx[3] < 0 && BPF_CORE_READ(sk, __sk_common.skc_family) == AF_INET)
+  if ((int)ctx[3] < 0 && READ(sk, __sk_common.skc_family) == AF_INET)
     on_connect_error(sk, (struct sockaddr *)ctx[1], -(int)ctx[3]);
   return 0;
 }
@@ -244,7 +244,7 @@ static __always_inline void enter_connect(struct pt_regs *ctx, u16 family)
   struct mf_connect_call call = {.sk = sk, .address = (struct sockaddr *)FUNCTION_ARG2(ctx)};
   u32 tid = (u32)bpf_get_current_pid_tgid();
 
-  if (BPF_CORE_READ(sk, __sk_common.skc_family) == family)
+  if (READ(sk, __sk_common.skc_family) == family)
     bpf_map_update_elem(&connect_calls, &tid, &call, BPF_ANY);
 }
 
@@ -258,7 +258,7 @@ static __always_inline void leave_connect(struct pt_regs *ctx, u16 family)
   if (!call)
     return;
   sk = call->sk;
-  if (BPF_CORE_READ(sk, __sk_common.skc_family) != family) /* IPv6 called IPv4 */
+  if (READ(sk, __sk_common.skc_family) != family) /* IPv6 called IPv4 */
     return;
   if (ret < 0)
     on_connect_error(sk, call->address, -ret);

@@ -28,12 +28,12 @@ static __always_inline bool follow_fork(u32 ppid, u32 pid, struct mf_ring_state 
 
 static __always_inline bool is_process(struct task_struct *task)
 {
-  return task && BPF_CORE_READ(task, pid) == BPF_CORE_READ(task, tgid) && !is_kernel_thread(task);
+  return task && READ(task, pid) == READ(task, tgid) && !is_kernel_thread(task);
 }
 
 static __always_inline bool is_alive(struct task_struct *task)
 {
-  return BPF_CORE_READ(task, signal, live.counter) != 0;
+  return READ(task, signal, live.counter) != 0;
 }
 
 /* Who is whose child: with it the reader finds the descendants that a tree filter starts from. */
@@ -45,8 +45,8 @@ int mf_family(struct bpf_iter__task *ctx)
 
   if (!is_process(task) || !is_alive(task))
     return 0;
-  entry.pid = BPF_CORE_READ(task, tgid);
-  entry.ppid = BPF_CORE_READ(task, real_parent, tgid);
+  entry.pid = READ(task, tgid);
+  entry.ppid = READ(task, real_parent, tgid);
   bpf_seq_write(ctx->meta->seq, &entry, sizeof(entry));
   return 0;
 }

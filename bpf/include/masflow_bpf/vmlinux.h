@@ -190,7 +190,7 @@ struct task_struct {
   struct task_struct *real_parent;
   struct mm_struct *mm;
   struct signal_struct *signal;
-  const struct cred *cred;
+  struct cred *cred;
   struct css_set *cgroups;
   struct pid *thread_pid;
   struct files_struct *files;

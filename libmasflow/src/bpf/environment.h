@@ -40,6 +40,9 @@ class Environment {
   // The same of a function.
   int FunctionArguments(const std::string& name) const;
 
+  // Programs can claim the type of an object and read it by plain loads (bpf/read.bpf.h).
+  bool CanCast() const { return FunctionArguments("bpf_rdonly_cast") != 0; }
+
   // Known beforehand, so that no whole object has to be loaded for it: why no program can be
   // put at the exit of this function (fexit), on any function by kprobe, or at this
   // tracepoint. Empty: nothing is known to be against it. The load and the attach decide.
