@@ -68,8 +68,10 @@ static __always_inline bool is_tcp(struct sock *sk)
 {
   u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
 
-  /* MPTCP's own sockets have another protocol; its subflows are TCP. */
-  return (family == AF_INET || family == AF_INET6) && BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP;
+  /* MPTCP's own sockets have another protocol; its subflows are TCP. Raw sockets can have this
+   * one, but behind them lies no tcp_sock. */
+  return (family == AF_INET || family == AF_INET6) &&
+         BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP && BPF_CORE_READ(sk, sk_type) == SOCK_STREAM;
 }
 
 /* From 6.2, and no call at run time. Whether it is that type is not checked. */
