@@ -84,8 +84,21 @@ struct {
   __uint(max_entries, 1 << 20);
 } http_ring SEC(".maps");
 
+/*
+ * Ends that did not fit into the ring: the reader takes them from here (HttpFeed::TakeEnds). An end
+ * that nobody hears of would leave the connection, and what it waits for, in the reader's table.
+ * Of a connection there can be two: what this side sends ends first (pad: 1).
+ */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 4096);
+  __type(key, struct mf_http_id);
+  __type(value, struct mf_http_end);
+} http_ends SEC(".maps");
+
 struct mf_ring_state http_state = {};
 
+__u64 ends_kept = 0;        /* grows with each entry of http_ends */
 __u64 unread_marks = 0;     /* grows with each entry of http_unread */
 __u64 progress_barrier = 0; /* only for the barrier that an atomic is */
 __u64 pass_seen = 0;        /* entries that the last pass left in it */
@@ -150,9 +163,9 @@ static __always_inline void send_progress(struct mf_http_conn *conn)
   __sync_fetch_and_add(&progress_barrier, 1);
   fill_way(&sent, &conn->ways[MF_WAY_SENT]);
   fill_way(&received, &conn->ways[MF_WAY_RECEIVED]);
-  record = reserve_record(&http_ring, &http_state, sizeof(*record));
+  record = reserve_or_keep(&http_ring, &http_state, sizeof(*record));
   if (!record) {
-    conn->unread = 1; /* still listed: it is tried again */
+    conn->unread = 1; /* still listed: it is tried again, so nothing is lost */
     return;
   }
   fill_short_header(&record->header, MF_KIND_HTTP_PROGRESS, sizeof(*record));
@@ -160,6 +173,45 @@ static __always_inline void send_progress(struct mf_http_conn *conn)
   record->ways[MF_WAY_SENT] = sent;
   record->ways[MF_WAY_RECEIVED] = received;
   submit_record(&http_ring, &http_state, record);
+}
+
+static const struct mf_http_end mf_empty_http_end;
+
+/* All but its time. */
+static __always_inline void fill_end(struct mf_http_end *end, const struct mf_http_conn *conn,
+                                     u32 reason)
+{
+  end->header.kind = MF_KIND_HTTP_END;
+  end->header.flags = 0;
+  end->header.size = sizeof(*end);
+  end->header.pid = 0;
+  end->header.tid = 0;
+  fill_id(&end->id, conn);
+  fill_way(&end->ways[MF_WAY_SENT], &conn->ways[MF_WAY_SENT]);
+  fill_way(&end->ways[MF_WAY_RECEIVED], &conn->ways[MF_WAY_RECEIVED]);
+  end->reason = reason;
+  end->error = conn->error;
+}
+
+static __always_inline void keep_end(const struct mf_http_conn *conn, u32 reason)
+{
+  struct mf_http_end *end;
+  struct mf_http_id key;
+
+  fill_id(&key, conn);
+  key.pad = reason == MF_HTTP_END_SENT;
+  if (bpf_map_update_elem(&http_ends, &key, (void *)&mf_empty_http_end, BPF_ANY)) {
+    count_due_and_lost(&http_state, MF_LOST_RING_FULL);
+    return;
+  }
+  end = bpf_map_lookup_elem(&http_ends, &key);
+  if (!end)
+    return;
+  fill_end(end, conn, reason);
+  /* Last: until then the reader leaves it alone. The atomic is a full barrier. */
+  __sync_fetch_and_add(&progress_barrier, 1);
+  end->header.ktime_ns = bpf_ktime_get_ns();
+  __sync_fetch_and_add(&ends_kept, 1);
 }
 
 static __always_inline void send_end(struct mf_http_conn *conn, u32 reason)
@@ -170,15 +222,13 @@ static __always_inline void send_end(struct mf_http_conn *conn, u32 reason)
     return;
   conn->ended = reason != MF_HTTP_END_SENT;
   conn->unread = 0;
-  record = reserve_record(&http_ring, &http_state, sizeof(*record));
-  if (!record)
+  record = reserve_or_keep(&http_ring, &http_state, sizeof(*record));
+  if (!record) {
+    keep_end(conn, reason);
     return;
-  fill_short_header(&record->header, MF_KIND_HTTP_END, sizeof(*record));
-  fill_id(&record->id, conn);
-  fill_way(&record->ways[MF_WAY_SENT], &conn->ways[MF_WAY_SENT]);
-  fill_way(&record->ways[MF_WAY_RECEIVED], &conn->ways[MF_WAY_RECEIVED]);
-  record->reason = reason;
-  record->error = conn->error;
+  }
+  fill_end(record, conn, reason);
+  record->header.ktime_ns = bpf_ktime_get_ns();
   submit_record(&http_ring, &http_state, record);
 }
 

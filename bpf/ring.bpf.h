@@ -65,14 +65,19 @@ static __always_inline u64 take_wake_up(void *ring, struct mf_ring_state *state)
   return take_wake_up_at(bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA), state);
 }
 
-static __always_inline void note_ring_full(void *ring, struct mf_ring_state *state, u64 flags)
+/* That there was no room must reach a sleeping reader: a record can be larger than an empty ring. */
+static __always_inline void wake_though_full(void *ring, struct mf_ring_state *state, u64 flags)
 {
   volatile u64 *wake_at = &state->wake_at;
 
-  __sync_fetch_and_add(&counts_of(state)->lost[MF_LOST_RING_FULL], 1);
-  /* The loss must reach a sleeping reader too: a record can be larger than an empty ring. */
   if (flags == BPF_RB_FORCE_WAKEUP && !nudge_reader(ring))
     *wake_at = 0;
+}
+
+static __always_inline void note_ring_full(void *ring, struct mf_ring_state *state, u64 flags)
+{
+  __sync_fetch_and_add(&counts_of(state)->lost[MF_LOST_RING_FULL], 1);
+  wake_though_full(ring, state, flags);
 }
 
 static __always_inline void note_sent(void *ring, struct mf_ring_state *state, u64 flags)
@@ -130,6 +135,18 @@ static __always_inline void *reserve_record(void *ring, struct mf_ring_state *st
   count_produced(state);
   if (!record)
     note_ring_full(ring, state, take_wake_up(ring, state));
+  return record;
+}
+
+/* What does not fit is not counted: the caller keeps it. */
+static __always_inline void *reserve_or_keep(void *ring, struct mf_ring_state *state, u64 size)
+{
+  void *record = bpf_ringbuf_reserve(ring, size, 0);
+
+  if (record)
+    count_produced(state);
+  else
+    wake_though_full(ring, state, take_wake_up(ring, state));
   return record;
 }
 

@@ -69,8 +69,10 @@ static __always_inline bool is_tcp(struct sock *sk)
 {
   u16 family = READ(sk, __sk_common.skc_family);
 
-  /* MPTCP's own sockets have another protocol; its subflows are TCP. */
-  return (family == AF_INET || family == AF_INET6) && READ(sk, sk_protocol) == IPPROTO_TCP;
+  /* MPTCP's own sockets have another protocol; its subflows are TCP. Raw sockets can have this
+   * one, but behind them lies no tcp_sock. */
+  return (family == AF_INET || family == AF_INET6) && READ(sk, sk_protocol) == IPPROTO_TCP &&
+         READ(sk, sk_type) == SOCK_STREAM;
 }
 
 /* Of a socket that the verifier knows, by plain loads. NULL: it is of another kind, as a raw one

@@ -14,7 +14,9 @@ namespace masflow::internal {
 namespace {
 
 constexpr std::uint32_t kConnections = 4;
-constexpr std::size_t kMostHeld = kConnections * MF_WAYS * 2 * (64 << 10);
+constexpr std::size_t kLimit = 128 << 10;
+// Until the next record: heads of both ways, and what a connection can have outstanding.
+constexpr std::size_t kMostHeld = kLimit + MF_WAYS * 2 * (64 << 10) + (512 << 10);
 
 class Input {
  public:
@@ -39,7 +41,8 @@ class Input {
 
 class Fuzz {
  public:
-  Fuzz(const std::uint8_t* data, std::size_t size) : input_(data, size), table_(Options(&input_)) {}
+  Fuzz(const std::uint8_t* data, std::size_t size)
+      : input_(data, size), table_(Options(&input_), kLimit) {}
 
   void Run() {
     while (!input_.empty()) {

@@ -181,6 +181,37 @@ class Live(unittest.TestCase):
             self.assertEqual(events.count("process.exit"), SHELLS * 5000)
             self.assertIn(" 0 lost", command.messages[-1])
 
+    def test_stopped_amid_a_storm_it_counts_and_is_exact_again(self):
+        with Command("--streams", "process", "--comm", "true", "--ring-bytes", "64K") as command:
+            command.wait_ready()
+            command.process.send_signal(signal.SIGSTOP)
+            for shell in storm(500):
+                shell.wait()
+            command.process.send_signal(signal.SIGCONT)
+            made = SHELLS * 500
+
+            def run(text):
+                nonlocal made
+                made += 1
+                subprocess.run(["/bin/true", text], check=True)
+                return shows(text)
+
+            def shows(text):
+                return sum(f"true {text} " in line for line in command.lines())
+
+            # Until the ring has been read the kernel has no room.
+            self.assertTrue(wait_until(lambda: run("again")))
+            for number in range(20):
+                run(f"number-{number}")
+            self.assertEqual(command.interrupt(), 0)
+            for number in range(20):
+                self.assertEqual(shows(f"number-{number}"), 1)
+            events, lost = re.match(r"masflow: (\d+) events, (\d+) lost \(ring full \d+\)$",
+                                    command.messages[-1]).groups()
+            lines = [line for line in command.lines() if " PROCESS " in line]
+            self.assertEqual(int(events), len(lines))
+            self.assertEqual(int(events) + int(lost), 2 * made, command.messages[-1])
+
     def test_reader_that_goes_ends_it_on_an_idle_machine(self):
         reader, writer = os.pipe()
         with Command("--comm", "no-such-comm", stdout=writer) as command:

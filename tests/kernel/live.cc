@@ -93,15 +93,16 @@ bool Driven::Settle(StreamKind stream) {
 }
 
 bool AddsUp(const StreamStats& stats) {
-  return stats.produced ==
-         stats.delivered + stats.unheard + stats.merged + stats.malformed + stats.lost_total();
+  return stats.produced == stats.delivered + stats.unheard + stats.merged + stats.malformed +
+                               stats.filtered + stats.lost_total();
 }
 
 std::string Describe(const StreamStats& stats) {
   return "produced " + std::to_string(stats.produced) + ", delivered " +
          std::to_string(stats.delivered) + ", unheard " + std::to_string(stats.unheard) +
          ", merged " + std::to_string(stats.merged) + ", malformed " +
-         std::to_string(stats.malformed) + ", lost " + std::to_string(stats.lost_total());
+         std::to_string(stats.malformed) + ", filtered " + std::to_string(stats.filtered) +
+         ", lost " + std::to_string(stats.lost_total());
 }
 
 HookSupport FindHook(const Session& session, std::string_view hook) {

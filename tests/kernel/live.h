@@ -136,7 +136,7 @@ class Live : public Driven {
   std::deque<ProcessEvent> events_;
 };
 
-// produced == delivered + unheard + merged + malformed + lost_total().
+// produced == delivered + unheard + merged + malformed + filtered + lost_total().
 bool AddsUp(const StreamStats& stats);
 std::string Describe(const StreamStats& stats);
 

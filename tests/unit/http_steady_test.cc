@@ -115,8 +115,57 @@ TEST(HttpSteady, WholeHead_FreesItsParts) {
   exchanger.Take(talk.records);
   EXPECT_GT(exchanger.table.held_bytes(), 0u);
   exchanger.Take({talk.Send("\r\n").records.back()});
-  EXPECT_EQ(exchanger.table.held_bytes(), 0u);
+  EXPECT_EQ(exchanger.table.held_bytes(), exchanger.table.context().pool.bytes());
   EXPECT_EQ(exchanger.table.context().pool.in_use(), 1u);
+}
+
+// Clients that send heads by halves, and servers that do not answer.
+TEST(HttpSteady, WhatManyConnectionsHold_StaysWithinTheLimit) {
+  constexpr std::size_t kLimit = std::size_t{4} << 20;
+  constexpr std::uint32_t kConnections = 2'000;
+  const HttpOptions options{.max_connections = kConnections};
+  Exchanger exchanger(options, kLimit);
+  const std::size_t before = live_bytes.load();
+  const std::string half = "GET /" + std::string(4'000, 'x');
+  std::size_t most = 0;
+  std::size_t lost = 0;
+  for (std::uint32_t i = 1; i <= kConnections; ++i) {
+    const Talk talk = Talk(i).Send(Get("/" + std::string(2'000, 'y'))).Send(half);
+    for (const HttpExchange& e : exchanger.Take(talk.records)) {
+      EXPECT_EQ(e.outcome, HttpOutcome::kLost);
+      ++lost;
+    }
+    most = std::max(most, live_bytes.load() - before);
+  }
+  EXPECT_GT(lost, kConnections / 4);
+  const std::size_t budget = ConnectionTable::MostBytes(options) - ConnectionTable::kMostHeldBytes;
+  EXPECT_LE(most, budget + kLimit);
+  EXPECT_GE(most, kLimit / 4 * 3);
+}
+
+TEST(HttpSteady, BeyondTheLimit_TheQuietestGivesUpItsOwnAndGoesOn) {
+  Exchanger exchanger({}, /*most_held=*/20'000);
+  Talk quiet(1);
+  Talk busy(2);
+  quiet.Send(Get("/quiet"));
+  EXPECT_TRUE(exchanger.Take(quiet.records).empty());
+  busy.Send("GET /" + std::string(15'500, 'x'));
+  EXPECT_TRUE(exchanger.Take(busy.records).empty());
+  EXPECT_GT(exchanger.table.held_bytes(), 15'000u);
+  busy.records = {};
+  busy.Send(std::string(15'000, 'x'));
+  EXPECT_TRUE(exchanger.Take(busy.records).empty());
+  busy.records = {};
+  EXPECT_EQ(Briefs(exchanger.Take(busy.Send("=").records)), Lines{"GET /quiet - 0+0~ lost"});
+  EXPECT_LT(exchanger.table.held_bytes(), 20'000u);  // the busy one, too, for that was not enough
+
+  quiet.records = {};
+  quiet.Receive(Ok("late")).Send(Get("/next")).Receive(Ok("hello"));
+  EXPECT_EQ(Briefs(exchanger.Take(quiet.records)), Lines{"GET /next 200 0+5 complete"});
+  busy.records = {};
+  busy.Receive(Ok("late")).Send(Get("/other")).Receive(Ok(""));
+  EXPECT_EQ(Briefs(exchanger.Take(busy.records)), Lines{"GET /other 200 0+0 complete"});
+  EXPECT_EQ(exchanger.table.held_bytes(), 0u);
 }
 
 }  // namespace

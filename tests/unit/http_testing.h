@@ -143,7 +143,9 @@ class Talk {
 // From records to exchanges, without a session.
 class Exchanger {
  public:
-  explicit Exchanger(HttpOptions options = {}) : table(options) {}
+  explicit Exchanger(HttpOptions options = {},
+                     std::size_t most_held = ConnectionTable::kMostHeldBytes)
+      : table(options, most_held) {}
 
   std::vector<HttpExchange> Take(const std::vector<Bytes>& records) {
     std::vector<HttpExchange> exchanges;

@@ -2,7 +2,9 @@
 #include "bpf/http_feed.h"
 
 #include <chrono>
+#include <cstddef>
 #include <utility>
+#include <vector>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -145,7 +147,44 @@ void HttpFeed::BeginTurn() {
 }
 
 bool HttpFeed::WantsTurn() const {
-  return !timer_.on() && marks() != marks_seen_;
+  return (!timer_.on() && marks() != marks_seen_) || ends_kept() != ends_taken_;
+}
+
+std::uint64_t HttpFeed::ends_kept() const {
+  return __atomic_load_n(&skeleton_->bss->ends_kept, __ATOMIC_ACQUIRE);
+}
+
+void HttpFeed::OnRingEmptied(KernelTime time) {
+  if (backlog().empty() && ends_kept() != ends_taken_) {
+    TakeEnds(time);
+  }
+}
+
+// `before`: what was sent until then has been taken off the ring, so that no end overtakes a record
+// of its connection.
+void HttpFeed::TakeEnds(KernelTime before) {
+  const int table = bpf_map__fd(skeleton_->maps.http_ends);
+  const std::uint64_t kept = ends_kept();
+  std::vector<mf_http_id> keys;
+  mf_http_id key{};
+  for (const void* last = nullptr; bpf_map_get_next_key(table, last, &key) == 0; last = &key) {
+    keys.push_back(key);
+  }
+  std::vector<std::byte> records;
+  bool all = true;
+  for (const mf_http_id& found : keys) {
+    mf_http_end end{};
+    const bool is_due = bpf_map_lookup_elem(table, &found, &end) == 0 && end.header.ktime_ns != 0 &&
+                        KernelTime(std::chrono::nanoseconds(end.header.ktime_ns)) < before;
+    all = all && is_due;
+    if (is_due) {
+      bpf_map_delete_elem(table, &found);
+      const auto* const bytes = reinterpret_cast<const std::byte*>(&end);
+      records.insert(records.end(), bytes, bytes + sizeof(end));
+    }
+  }
+  ends_taken_ = all ? kept : ends_taken_;
+  SetBacklog(RecordBatch(std::move(records)));
 }
 
 // One that fails, for lack of memory, is made up for by the next one.

@@ -20,8 +20,9 @@ struct masflow_http_bpf;
 
 namespace masflow::internal {
 
-// bpf/http.bpf.c. All of its records come through the ring: where bytes of long bodies have
-// passed unread, a pass over these connections makes the kernel side say so.
+// bpf/http.bpf.c. Its records come through the ring: where bytes of long bodies have passed
+// unread, a pass over these connections makes the kernel side say so. Only ends of connections
+// that did not fit into the ring are taken from a table, once that has been emptied.
 class HttpFeed final : public StreamFeed {
  public:
   // `tcp_connections`: the table of the session's TCP stream, from which connections take their
@@ -35,6 +36,7 @@ class HttpFeed final : public StreamFeed {
   int timer_fd() const override { return timer_.fd(); }
   void BeginTurn() override;
   bool WantsTurn() const override;
+  void OnRingEmptied(KernelTime time) override;
   // The TCP stream is closed: its table is kept up to date no longer.
   void LeaveTcp();
 
@@ -49,7 +51,9 @@ class HttpFeed final : public StreamFeed {
   absl::Status Start(const Environment& environment, const ForcedMechanisms& forced);
   absl::Status StartPass();
   void MakePass();
+  void TakeEnds(KernelTime before);
   std::uint64_t marks() const;
+  std::uint64_t ends_kept() const;
 
   const HttpOptions options_;
   const FilterMaps filter_;
@@ -59,6 +63,7 @@ class HttpFeed final : public StreamFeed {
 
   PassTimer timer_;  // runs while bytes have passed unread
   std::uint64_t marks_seen_ = 0;
+  std::uint64_t ends_taken_ = 0;  // as ends_kept() was when none was left
 };
 
 }  // namespace masflow::internal

@@ -6,8 +6,8 @@
 
 namespace masflow::internal {
 
-ConnectionTable::ConnectionTable(const HttpOptions& options)
-    : context_(options), max_connections_(options.max_connections) {}
+ConnectionTable::ConnectionTable(const HttpOptions& options, std::size_t most_held)
+    : context_(options), max_connections_(options.max_connections), most_held_(most_held) {}
 
 ConnectionTable::~ConnectionTable() {
   for (const auto& [id, connection] : connections_) {
@@ -16,6 +16,9 @@ ConnectionTable::~ConnectionTable() {
 }
 
 void ConnectionTable::OnRecord(const HttpRecordView& record) {
+  if (held_bytes() > most_held_) {
+    Shed();
+  }
   std::visit([this](const auto& r) { On(r); }, record);
 }
 
@@ -34,21 +37,25 @@ void ConnectionTable::On(const HttpConnectionRecord& record) {
 
 void ConnectionTable::On(const HttpDataRecord& record) {
   if (HttpConnection* const connection = Find(record.id); connection != nullptr) {
-    connection->OnData(record, &context_);
+    Counted(*connection, [&] { connection->OnData(record, &context_); });
   }
 }
 
 void ConnectionTable::On(const HttpProgressRecord& record) {
   if (HttpConnection* const connection = Find(record.id); connection != nullptr) {
-    connection->OnProgress(record.ways, &context_);
+    Counted(*connection, [&] { connection->OnProgress(record.ways, &context_); });
   }
 }
 
 void ConnectionTable::On(const HttpEndRecord& record) {
   HttpConnection* const connection = Find(record.id);
-  if (connection != nullptr && !connection->OnEnd(record, &context_)) {
-    TakeOut(connection);
-    connections_.erase(record.id);
+  if (connection == nullptr) {
+    return;
+  }
+  bool goes_on = false;
+  Counted(*connection, [&] { goes_on = connection->OnEnd(record, &context_); });
+  if (!goes_on) {
+    Forget(connection);
   }
 }
 
@@ -68,11 +75,24 @@ HttpConnection* ConnectionTable::Find(const ConnectionId& id) {
 }
 
 void ConnectionTable::EvictOldest() {
-  HttpConnection* const connection = oldest_;
-  connection->Flush(HttpOutcome::kLost, &context_);
+  oldest_->Flush(HttpOutcome::kLost, &context_);
+  Forget(oldest_);
+}
+
+void ConnectionTable::Forget(HttpConnection* connection) {
+  head_bytes_ -= connection->held_bytes();
   TakeOut(connection);
   const ConnectionId id = connection->id();
   connections_.erase(id);
+}
+
+// A quarter at once, for it is a walk over connections that may hold nothing.
+void ConnectionTable::Shed() {
+  std::size_t left = held_bytes();
+  for (HttpConnection* c = oldest_; c != nullptr && left > most_held_ / 4 * 3; c = c->newer) {
+    left -= c->held_bytes() + c->outstanding_bytes();
+    Counted(*c, [&] { c->Shed(&context_); });
+  }
 }
 
 void ConnectionTable::PutInFront(HttpConnection* connection) {
@@ -87,12 +107,13 @@ void ConnectionTable::TakeOut(HttpConnection* connection) {
   (connection->older == nullptr ? oldest_ : connection->older->newer) = connection->newer;
 }
 
-std::size_t ConnectionTable::held_bytes() const {
-  std::size_t bytes = 0;
-  for (const auto& [id, connection] : connections_) {
-    bytes += connection->held_bytes();
-  }
-  return bytes;
+std::size_t ConnectionTable::MostBytes(const HttpOptions& options) {
+  // What a record adds before the next one finds the limit exceeded: heads of both ways, as their
+  // memory grows by doubling, and the exchanges that a connection can have outstanding.
+  constexpr std::size_t kOneRecord = std::size_t{1} << 20;
+  constexpr std::size_t kPool =
+      ExchangePool::kMostFree * (sizeof(Exchange) + ExchangePool::kMostTextKept);
+  return options.max_connections * kMostConnectionBytes + kMostHeldBytes + kOneRecord + kPool;
 }
 
 }  // namespace masflow::internal

@@ -8,9 +8,6 @@
 namespace masflow::internal {
 namespace {
 
-constexpr std::size_t kMostFree = 1024;
-constexpr std::size_t kMostTextKept = 4096;  // per free exchange
-
 // Unsigned, for a damaged recording may hold any numbers.
 std::chrono::nanoseconds Since(KernelTime begin, KernelTime end) {
   return std::chrono::nanoseconds(
@@ -92,6 +89,14 @@ Exchange::Place Exchange::Keep(std::string_view text) {
   return place;
 }
 
+void Exchange::Count() {
+  if (all_bytes_ != nullptr) {
+    const std::size_t now = sizeof(*this) + text_.capacity();
+    *all_bytes_ += now - bytes_;
+    bytes_ = now;
+  }
+}
+
 void Exchange::SetRequest(const MessageHead& head, std::string_view chosen, HttpQuery query) {
   is_head_ = head.method == "HEAD";
   is_connect_ = head.method == "CONNECT";
@@ -110,6 +115,7 @@ void Exchange::SetRequest(const MessageHead& head, std::string_view chosen, Http
   has_host_ = host.has_value();
   host_ = Keep(host.value_or(std::string_view()));
   request_headers_ = Keep(chosen);
+  Count();
 }
 
 void Exchange::SetResponse(const MessageHead& head, std::string_view chosen,
@@ -118,6 +124,7 @@ void Exchange::SetResponse(const MessageHead& head, std::string_view chosen,
   event.response_head_truncated = head.truncated;
   event.first_byte = Since(event.time, first_byte);
   response_headers_ = Keep(chosen);
+  Count();
 }
 
 void Exchange::SetLastByte(std::optional<KernelTime> time) {
@@ -151,6 +158,14 @@ Exchange* ExchangeQueue::Pop() {
   return exchange;
 }
 
+std::size_t ExchangeQueue::bytes() const {
+  std::size_t sum = 0;
+  for (const Exchange* exchange = first_; exchange != nullptr; exchange = exchange->next) {
+    sum += exchange->bytes();
+  }
+  return sum;
+}
+
 ExchangePool::~ExchangePool() {
   while (free_ != nullptr) {
     delete std::exchange(free_, free_->next);
@@ -158,16 +173,22 @@ ExchangePool::~ExchangePool() {
 }
 
 Exchange* ExchangePool::Acquire() {
-  in_use_ += 1;
-  if (free_ == nullptr) {
-    return new Exchange;
+  Exchange* exchange = free_;
+  if (exchange == nullptr) {
+    exchange = new Exchange;
+  } else {
+    free_ = exchange->next;
+    free_count_ -= 1;
   }
-  free_count_ -= 1;
-  return std::exchange(free_, free_->next);
+  in_use_ += 1;
+  exchange->all_bytes_ = &bytes_;
+  exchange->Count();
+  return exchange;
 }
 
 void ExchangePool::Release(Exchange* exchange) {
   in_use_ -= 1;
+  bytes_ -= std::exchange(exchange->bytes_, 0);
   if (free_count_ >= kMostFree) {
     delete exchange;
     return;

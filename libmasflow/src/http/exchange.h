@@ -35,6 +35,8 @@ class Exchange {
 
   // Valid until the exchange is changed.
   HttpExchangeView& view();
+  // Its own and those of its texts.
+  std::size_t bytes() const { return bytes_; }
 
   HttpExchangeView event{};  // its texts: see view()
   Exchange* next = nullptr;  // in whatever list it is
@@ -47,9 +49,12 @@ class Exchange {
   };
 
   Place Keep(std::string_view text);
+  void Count();
   std::string_view At(Place place) const { return {text_.data() + place.at, place.size}; }
 
-  std::string text_;  // all of them, one behind the other; its memory is used again
+  std::string text_;                  // all of them, one behind the other; its memory is used again
+  std::size_t bytes_ = 0;             // as counted in *all_bytes_
+  std::size_t* all_bytes_ = nullptr;  // of the pool
   OwnerComm comm_{};
   Place method_{};
   Place target_{};
@@ -67,6 +72,7 @@ class ExchangeQueue {
  public:
   bool empty() const { return first_ == nullptr; }
   std::size_t size() const { return size_; }
+  std::size_t bytes() const;  // takes a walk
   Exchange* front() const { return first_; }
   void Push(Exchange* exchange);
   Exchange* Pop();
@@ -90,11 +96,17 @@ class ExchangePool {
   void ReleaseAll(ExchangeQueue* queue);
 
   std::size_t in_use() const { return in_use_; }
+  // Of those in use.
+  std::size_t bytes() const { return bytes_; }
+
+  static constexpr std::size_t kMostFree = 1024;
+  static constexpr std::size_t kMostTextKept = 4096;  // per free exchange
 
  private:
   Exchange* free_ = nullptr;
   std::size_t free_count_ = 0;
   std::size_t in_use_ = 0;
+  std::size_t bytes_ = 0;
 };
 
 }  // namespace masflow::internal

@@ -455,6 +455,18 @@ void HttpConnection::Flush(HttpOutcome outcome, HttpContext* context) {
   }
 }
 
+void HttpConnection::Shed(HttpContext* context) {
+  if (ignored_) {
+    return;  // it holds nothing
+  }
+  for (std::uint8_t way = 0; way < MF_WAYS; ++way) {
+    ways_[way].Lose();
+    OnLost(way, context);
+  }
+  Flush(HttpOutcome::kLost, context);
+  former_.reset();
+}
+
 // It is not HTTP, or not any more.
 void HttpConnection::Ignore(HttpContext* context) {
   Drop(context);

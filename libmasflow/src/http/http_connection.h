@@ -50,8 +50,13 @@ class HttpConnection {
   bool OnEnd(const HttpEndRecord& end, HttpContext* context);
   // Delivers what is outstanding.
   void Flush(HttpOutcome outcome, HttpContext* context);
+  // Gives up what it holds, as if records had been lost: what is outstanding is delivered as lost,
+  // and it goes on with the next message.
+  void Shed(HttpContext* context);
 
   std::size_t outstanding() const { return waiting_.size(); }
+  std::size_t outstanding_bytes() const { return waiting_.bytes(); }
+  // Of unfinished heads.
   std::size_t held_bytes() const { return ways_[0].held_bytes() + ways_[1].held_bytes(); }
 
   // In the table, by use.
@@ -119,7 +124,8 @@ class HttpConnection {
 // more than 600 bytes; HttpOptions::max_connections says so. In use it has besides: an
 // Exchange for each outstanding request, and the part of a head that was not whole.
 inline constexpr std::size_t kTableEntryBytes = 2 * (sizeof(ConnectionId) + sizeof(void*) + 1);
-static_assert(sizeof(HttpConnection) + kTableEntryBytes <= 600);
+inline constexpr std::size_t kMostConnectionBytes = 600;
+static_assert(sizeof(HttpConnection) + kTableEntryBytes <= kMostConnectionBytes);
 
 }  // namespace masflow::internal
 
