@@ -147,8 +147,8 @@ class OnOneProcessor {
 };
 
 // From 7.0 on the kernel skips a program while a preempted run of it is not over, which processes
-// provoke that compete for one processor: one in some hundred, were there not a second program
-// (docs/design/0011).
+// provoke that compete for one processor: one in some thirty on an emulated machine, were there not
+// a second program (docs/design/0011).
 TEST_F(StormTest, OneProcessorForAll) {
   absl::StatusOr<Session> session = Session::Create();
   ASSERT_TRUE(session.ok()) << session.status();
@@ -170,7 +170,7 @@ TEST_F(StormTest, OneProcessorForAll) {
   EXPECT_LE(tally.execs(), kShells * kTimes);  // none twice
   EXPECT_LE(tally.exits(), kShells * kTimes);
   EXPECT_GE(tally.execs() + tally.exits() + stats.lost_total(), 2 * kShells * kTimes);
-  EXPECT_LE(stats.lost_total(), 1u) << Describe(stats);
+  EXPECT_LE(stats.lost_total(), 2 * kShells * kTimes / 200) << Describe(stats);
   session->Stop();
   session->Wait();
 }
