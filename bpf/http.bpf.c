@@ -361,22 +361,23 @@ static __always_inline struct mf_http_conn *find_or_begin(struct sock *sk, u32 p
 SEC("raw_tp/sched_process_fork")
 int mf_http_fork(u64 *ctx)
 {
-  struct task_struct *parent = (struct task_struct *)ctx[0];
-  struct task_struct *child = (struct task_struct *)ctx[1];
-  u32 pid = READ(child, tgid);
+  return follow_on_fork(ctx, &http_state, MF_FIRST);
+}
 
-  if ((u32)READ(child, pid) == pid) /* not a thread */
-    follow_fork(READ(parent, tgid), pid, &http_state);
-  return 0;
+SEC("raw_tp/sched_process_fork")
+int mf_http_fork_tw(u64 *ctx)
+{
+  return follow_on_fork(ctx, &http_state, MF_TWIN);
 }
 
 SEC("raw_tp/sched_process_exit")
 int mf_http_exit(u64 *ctx)
 {
-  struct task_struct *task = (struct task_struct *)ctx[0];
-  u32 pid = READ(task, tgid);
+  return forget_on_exit(ctx, &http_state, MF_FIRST);
+}
 
-  if (!is_alive(task))
-    bpf_map_delete_elem(&filter_trees, &pid);
-  return 0;
+SEC("raw_tp/sched_process_exit")
+int mf_http_exit_tw(u64 *ctx)
+{
+  return forget_on_exit(ctx, &http_state, MF_TWIN);
 }

@@ -15,6 +15,7 @@
 #include "syscall.bpf.h"
 #include "task.bpf.h"
 #include "tree.bpf.h"
+#include "twin.bpf.h"
 
 #define SIGNAL_GROUP_EXIT 0x00000004
 
@@ -38,14 +39,14 @@ struct {
 /*
  * One scratch record a CPU and program, never shared between programs: tracing
  * programs are preemptible from 7.0, but the kernel does not let one program
- * start twice on a CPU (it counts a miss instead, which the reader reports).
+ * start twice on a CPU (it counts a miss instead, and the twin takes over).
  */
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
   __uint(max_entries, 1);
   __type(key, u32);
   __type(value, struct exec_image);
-} exec_scratch SEC(".maps"), snapshot_scratch SEC(".maps");
+} exec_scratch SEC(".maps"), exec_scratch_2 SEC(".maps"), snapshot_scratch SEC(".maps");
 
 struct failed_scratch_value {
   struct mf_exec_failed record;
@@ -67,9 +68,7 @@ struct {
   __type(value, u8);
 } ended SEC(".maps");
 
-/* TP_PROTO(struct task_struct *p, pid_t old_pid, struct linux_binprm *bprm); the new image runs. */
-SEC("raw_tp/sched_process_exec")
-int mf_exec(u64 *ctx)
+static __always_inline int report_exec(u64 *ctx, void *scratch, enum mf_part part)
 {
   struct task_struct *task = (struct task_struct *)ctx[0];
   struct linux_binprm *bprm = (struct linux_binprm *)ctx[2];
@@ -77,9 +76,11 @@ int mf_exec(u64 *ctx)
   struct exec_image *image;
   u64 size;
 
+  if (!is_to_tell(&process_state, MF_TWIN_EXEC, part, READ(task, self_exec_id)))
+    return 0;
   if (!passes_filter(task, READ(task, tgid)))
     return 0;
-  image = bpf_map_lookup_elem(&exec_scratch, &zero);
+  image = bpf_map_lookup_elem(scratch, &zero);
   if (!image)
     return 0;
   size = fill_exec(image, task, READ(bprm, filename));
@@ -88,6 +89,19 @@ int mf_exec(u64 *ctx)
   asm volatile("%0 &= 0x7fff" : "+r"(size)); /* MF_EXEC_SIZE_MASK */
   send_record(&process_ring, &process_state, image, size);
   return 0;
+}
+
+/* TP_PROTO(struct task_struct *p, pid_t old_pid, struct linux_binprm *bprm); the new image runs. */
+SEC("raw_tp/sched_process_exec")
+int mf_exec(u64 *ctx)
+{
+  return report_exec(ctx, &exec_scratch, MF_FIRST);
+}
+
+SEC("raw_tp/sched_process_exec")
+int mf_exec_twin(u64 *ctx)
+{
+  return report_exec(ctx, &exec_scratch_2, MF_TWIN);
 }
 
 static __always_inline int report_exit(struct task_struct *task)
@@ -117,13 +131,26 @@ static __always_inline int report_exit(struct task_struct *task)
   return 0;
 }
 
+static __always_inline int report_group_exit(u64 *ctx, enum mf_part part)
+{
+  struct task_struct *task = (struct task_struct *)ctx[0];
+
+  if (!is_to_tell(&process_state, MF_TWIN_EXIT, part, READ(task, start_boottime)))
+    return 0;
+  return (u8)ctx[1] ? report_exit(task) : 0;
+}
+
 /* TP_PROTO(struct task_struct *p, bool group_dead); the second from 6.16. */
 SEC("raw_tp/sched_process_exit")
 int mf_exit_group(u64 *ctx)
 {
-  if (!(u8)ctx[1])
-    return 0;
-  return report_exit((struct task_struct *)ctx[0]);
+  return report_group_exit(ctx, MF_FIRST);
+}
+
+SEC("raw_tp/sched_process_exit")
+int mf_exit_twin(u64 *ctx)
+{
+  return report_group_exit(ctx, MF_TWIN);
 }
 
 /*
@@ -148,9 +175,7 @@ int mf_exit_live(u64 *ctx)
   return report_exit(task);
 }
 
-/* TP_PROTO(struct task_struct *parent, struct task_struct *child); the child has not run yet. */
-SEC("raw_tp/sched_process_fork")
-int mf_fork(u64 *ctx)
+static __always_inline int report_fork(u64 *ctx, enum mf_part part)
 {
   struct task_struct *parent = (struct task_struct *)ctx[0];
   struct task_struct *child = (struct task_struct *)ctx[1];
@@ -158,6 +183,8 @@ int mf_fork(u64 *ctx)
   u32 pid = READ(child, tgid);
   struct mf_fork record = {};
 
+  if (!is_to_tell(&process_state, MF_TWIN_FORK, part, READ(child, start_boottime)))
+    return 0;
   if ((u32)READ(child, pid) != pid) /* a thread */
     return 0;
   if (filter_by_tree && !follow_fork(ppid, pid, &process_state))
@@ -174,6 +201,19 @@ int mf_fork(u64 *ctx)
   record.parent_tid = READ(parent, pid);
   send_record(&process_ring, &process_state, &record, sizeof(record));
   return 0;
+}
+
+/* TP_PROTO(struct task_struct *parent, struct task_struct *child); the child has not run yet. */
+SEC("raw_tp/sched_process_fork")
+int mf_fork(u64 *ctx)
+{
+  return report_fork(ctx, MF_FIRST);
+}
+
+SEC("raw_tp/sched_process_fork")
+int mf_fork_twin(u64 *ctx)
+{
+  return report_fork(ctx, MF_TWIN);
 }
 
 static __always_inline int report_exec_failed(const char *filename, long error)

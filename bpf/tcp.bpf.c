@@ -315,6 +315,13 @@ int mf_tcp_state_again(u64 *ctx)
   return handle_state(ctx, true);
 }
 
+/* And once more, from 7.0 on: there a process can be preempted in any of them. */
+SEC("raw_tp/inet_sock_set_state")
+int mf_tcp_state_3(u64 *ctx)
+{
+  return handle_state(ctx, true);
+}
+
 static __always_inline int handle_destroy(struct sock *sk)
 {
   struct mf_conn *conn = find_connection(sk);
@@ -360,23 +367,23 @@ int mf_tcp_destroy_again(u64 *ctx)
 SEC("raw_tp/sched_process_fork")
 int mf_tcp_fork(u64 *ctx)
 {
-  struct task_struct *parent = (struct task_struct *)ctx[0];
-  struct task_struct *child = (struct task_struct *)ctx[1];
-  u32 pid = READ(child, tgid);
+  return follow_on_fork(ctx, &tcp_state, MF_FIRST);
+}
 
-  if ((u32)READ(child, pid) == pid) /* not a thread */
-    follow_fork(READ(parent, tgid), pid, &tcp_state);
-  return 0;
+SEC("raw_tp/sched_process_fork")
+int mf_tcp_fork_tw(u64 *ctx)
+{
+  return follow_on_fork(ctx, &tcp_state, MF_TWIN);
 }
 
 SEC("raw_tp/sched_process_exit")
 int mf_tcp_exit(u64 *ctx)
 {
-  struct task_struct *task = (struct task_struct *)ctx[0];
-  u32 pid = READ(task, tgid);
+  return forget_on_exit(ctx, &tcp_state, MF_FIRST);
+}
 
-  /* Its sockets are closed later, but have their owner already. */
-  if (!is_alive(task))
-    bpf_map_delete_elem(&filter_trees, &pid);
-  return 0;
+SEC("raw_tp/sched_process_exit")
+int mf_tcp_exit_tw(u64 *ctx)
+{
+  return forget_on_exit(ctx, &tcp_state, MF_TWIN);
 }

@@ -12,6 +12,7 @@
 #include "filter.bpf.h"
 #include "ring.bpf.h"
 #include "task.bpf.h"
+#include "twin.bpf.h"
 
 /* A listed process has forked another one. False: the table is full, which is counted. */
 static __always_inline bool follow_fork(u32 ppid, u32 pid, struct mf_ring_state *state)
@@ -34,6 +35,33 @@ static __always_inline bool is_process(struct task_struct *task)
 static __always_inline bool is_alive(struct task_struct *task)
 {
   return READ(task, signal, live.counter) != 0;
+}
+
+/* raw_tp sched_process_fork and sched_process_exit, for a stream that has no other use of them. */
+static __always_inline int follow_on_fork(u64 *ctx, struct mf_ring_state *state, enum mf_part part)
+{
+  struct task_struct *parent = (struct task_struct *)ctx[0];
+  struct task_struct *child = (struct task_struct *)ctx[1];
+  u32 pid = READ(child, tgid);
+
+  if (!is_to_tell(state, MF_TWIN_FORK, part, READ(child, start_boottime)))
+    return 0;
+  if ((u32)READ(child, pid) == pid) /* not a thread */
+    follow_fork(READ(parent, tgid), pid, state);
+  return 0;
+}
+
+static __always_inline int forget_on_exit(u64 *ctx, struct mf_ring_state *state, enum mf_part part)
+{
+  struct task_struct *task = (struct task_struct *)ctx[0];
+  u32 pid = READ(task, tgid);
+
+  if (!is_to_tell(state, MF_TWIN_EXIT, part, READ(task, start_boottime)))
+    return 0;
+  /* Its sockets are closed later, but have their owner already. */
+  if (!is_alive(task))
+    bpf_map_delete_elem(&filter_trees, &pid);
+  return 0;
 }
 
 /* Who is whose child: with it the reader finds the descendants that a tree filter starts from. */

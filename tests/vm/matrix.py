@@ -9,7 +9,13 @@ KERNELS = tuple(SUITES)
 
 LENGTHS = ("6.12", "7.2")  # have sock_send_length and sock_recv_length (6.3)
 PASS_ITERATOR = "iter bpf_map_elem"
+PREEMPTS = ("7.2",)  # programs of tracepoints can be preempted (7.0)
 REGISTERS = ("6.1", "6.12", "7.2")  # have bpf_task_pt_regs (5.15)
+
+FENTRY_ENDS = {"tcp accept": "fentry security_sock_graft",
+               "tcp connect error": "fexit tcp_v4_connect, tcp_v6_connect"}
+KPROBED_ENDS = {"tcp accept": "kprobe security_sock_graft",
+                "tcp connect error": "kretprobe tcp_v4_connect, tcp_v6_connect"}
 
 
 def receive_arguments(kernel):
@@ -40,8 +46,7 @@ def best(kernel):
         "exec failure": "raw_tp sys_exit" if kernel == "5.10" else "fexit __x64_sys_execve",
         "tcp state": "raw_tp inet_sock_set_state",
         "tcp destroy": "raw_tp tcp_destroy_sock",
-        "tcp accept": "fentry security_sock_graft",
-        "tcp connect error": "fexit tcp_v4_connect, tcp_v6_connect",
+        **(KPROBED_ENDS if kernel in PREEMPTS else FENTRY_ENDS),
         "tcp send": "raw_tp sock_send_length" if lengths else send_fexit(kernel),
         "tcp receive": "raw_tp sock_recv_length" if lengths else receive_fexit(kernel),
         "http send": "tp_btf sock_send_length" if lengths
@@ -54,16 +59,14 @@ def best(kernel):
 
 
 def fexit(kernel):
-    return {"tcp send": send_fexit(kernel), "tcp receive": receive_fexit(kernel),
+    return {**FENTRY_ENDS, "tcp send": send_fexit(kernel), "tcp receive": receive_fexit(kernel),
             "http send": "fentry, fexit tcp_sendmsg_locked",
             "http receive": http_receive_fexit(kernel)}
 
 
 def kprobe(kernel):
     sendpage = "tcp_sendpage, " if kernel in ("5.10", "6.1") else ""
-    return {"tcp accept": "kprobe security_sock_graft",
-            "tcp connect error": "kretprobe tcp_v4_connect, tcp_v6_connect",
-            "tcp send": f"kprobe tcp_sendmsg_locked, {sendpage}release_sock",
+    return {**KPROBED_ENDS, "tcp send": f"kprobe tcp_sendmsg_locked, {sendpage}release_sock",
             "tcp receive": "raw_tp tcp_rcv_space_adjust",
             "http send": "kprobe tcp_sendmsg_locked, release_sock",
             "http receive": "kprobe tcp_recvmsg, raw_tp tcp_rcv_space_adjust",
@@ -106,7 +109,8 @@ SMOKE_CALLS = ("TcpCallTest.EachWay*", "TcpCallTest.AsMuch*", "TcpCallTest.Splic
 SMOKE_HTTP = ("HttpCallsTest.EachCall*", "HttpCallsTest.ManyMessages*",
               "HttpMessagesTest.ChunksThat*", "HttpFailureTest.TheServerResetsWithin*")
 SMOKE_PROCESS = ("ExecTest.LsIs*", "ExecFailureTest.EachError*", "CompatTest.AFailed*",
-                 "ExitTest.*", "ForkTest.ChildAndParent", "SnapshotTest.WhatRuns*")
+                 "ExitTest.*", "ForkTest.ChildAndParent", "SnapshotTest.WhatRuns*",
+                 "StormTest.OneProcessor*")
 ALL_TCP = ("Tcp*", "*/Tcp*", "Curl*")
 CGROUPS = ("FilterTest.ByCgroup*", "TcpFilterTest.ByCgroup*", "ExecTest.LsIs*",
            "ForkTest.ChildAndParent", "SnapshotTest.WhatRuns*", "Workload*")
@@ -122,8 +126,10 @@ def rows(kernel):
              Row("best", {}, PROCESS + ALL_TCP + HTTP + ("Compat*",),
                  smoke=SMOKE_PROCESS + SMOKE_ENDS + SMOKE_CALLS + SMOKE_HTTP)]
     if kernel in LENGTHS:
-        found.append(Row("fexit", fexit(kernel), CALLS + HTTP_HOOKS,
-                         smoke=SMOKE_CALLS + SMOKE_HTTP))
+        # Where kprobes are preferred for them, no other row has the ends by fentry and fexit.
+        ends, smoke_ends = (ENDS, SMOKE_ENDS) if kernel in PREEMPTS else ((), ())
+        found.append(Row("fexit", fexit(kernel), ends + CALLS + HTTP_HOOKS,
+                         smoke=smoke_ends + SMOKE_CALLS + SMOKE_HTTP))
     found.append(Row("kprobe", kprobe(kernel), ENDS + CALLS + HTTP_HOOKS,
                      smoke=SMOKE_ENDS + SMOKE_CALLS + SMOKE_HTTP))
     if kernel in REGISTERS:

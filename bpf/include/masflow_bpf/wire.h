@@ -189,12 +189,19 @@ struct mf_ring_counts {
 };
 MF_SIZE(mf_ring_counts, 64);
 
+/* Hooks that have a second program from Linux 7.0 on, see twin.bpf.h; each object's own. */
+#define MF_TWIN_EXEC 0
+#define MF_TWIN_EXIT 1
+#define MF_TWIN_FORK 2
+#define MF_TWINS 8 /* a cache line */
+
 struct mf_ring_state {
   __u64 wake_at;
   __u64 bytes; /* size of the ring; written by the reader before the first record */
   __u64 pad[6];
   struct mf_ring_counts counts[MF_COUNT_SLOTS];
+  __u64 taken_over[MF_TWINS]; /* runs that the second program did in place of the first */
 } __attribute__((aligned(64)));
-MF_SIZE(mf_ring_state, 64 + 64 * MF_COUNT_SLOTS);
+MF_SIZE(mf_ring_state, 64 + 64 * MF_COUNT_SLOTS + 8 * MF_TWINS);
 
 #endif /* MASFLOW_BPF_WIRE_H */

@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <map>
@@ -179,6 +180,7 @@ absl::StatusOr<Environment> Environment::Probe() {
   utsname names{};
   uname(&names);
   environment.kernel_ = names.release;
+  environment.major_ = std::atoi(names.release);
   environment.architecture_ = names.machine;
   if (access("/sys/kernel/btf/vmlinux", R_OK) != 0) {
     return absl::UnimplementedError(

@@ -34,6 +34,10 @@ class Environment {
   const std::string& kernel() const { return kernel_; }
   const std::string& architecture() const { return architecture_; }
   const CgroupHierarchy& cgroups() const { return cgroups_; }
+  // From 7.0 on programs of tracepoints can be preempted, and so those of fentry and fexit on any
+  // kernel; runs of the same program are skipped meanwhile (bpf/twin.bpf.h). Only the version says
+  // so.
+  bool PreemptsPrograms() const { return major_ >= 7; }
 
   // The number of arguments of a tracepoint; 0 if this kernel has none of that name.
   int TracepointArguments(const std::string& name) const;
@@ -65,6 +69,7 @@ class Environment {
   Environment() = default;
 
   std::string kernel_;
+  int major_ = 0;
   std::string architecture_;
   CgroupHierarchy cgroups_;
   std::unique_ptr<btf, BtfFree> btf_;

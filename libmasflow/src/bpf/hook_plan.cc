@@ -43,6 +43,14 @@ absl::Status Explain(const char* step, int error, const LibbpfLog& log) {
 
 }  // namespace
 
+std::vector<std::string> HookCandidate::AllPrograms() const {
+  std::vector<std::string> all = programs;
+  for (const HookTwin& pair : twins) {
+    all.push_back(pair.twin);
+  }
+  return all;
+}
+
 void HookPlan::LinkDestroy::operator()(bpf_link* link) const {
   bpf_link__destroy(link);
 }
@@ -69,14 +77,8 @@ absl::Status HookPlan::LoadAndAttach(const OpenObject& open, const FillMaps& fil
     if (absl::Status status = RefuseUnfit(); !status.ok()) {
       return status;
     }
-    std::vector<const HookCandidate*> chosen;
-    for (const Choice& choice : choices_) {
-      if (choice.candidate() != nullptr) {
-        chosen.push_back(choice.candidate());
-      }
-    }
     bpf_object* object = nullptr;
-    if (absl::Status loaded = TryLoad(open, chosen, &object); !loaded.ok()) {
+    if (absl::Status loaded = TryLoad(open, Chosen(), &object); !loaded.ok()) {
       if (absl::Status status = FindCulprit(open, loaded); !status.ok()) {
         return status;
       }
@@ -132,7 +134,7 @@ void HookPlan::Enable(bpf_object* object, const std::vector<const HookCandidate*
     bpf_map__set_autocreate(bpf_object__find_map_by_name(object, map.c_str()), false);
   }
   for (const HookCandidate* candidate : candidates) {
-    for (const std::string& program : candidate->programs) {
+    for (const std::string& program : candidate->AllPrograms()) {
       bpf_program__set_autoload(bpf_object__find_program_by_name(object, program.c_str()), true);
     }
     for (const std::string& map : candidate->maps) {
@@ -186,7 +188,7 @@ HookPlan::Choice* HookPlan::Attach(bpf_object* object, absl::Status* why) {
     if (choice.candidate() == nullptr || choice.candidate()->run_by_reader) {
       continue;
     }
-    for (const std::string& name : choice.candidate()->programs) {
+    for (const std::string& name : choice.candidate()->AllPrograms()) {
       LibbpfLog log;
       bpf_program* program = bpf_object__find_program_by_name(object, name.c_str());
       bpf_link* const link = bpf_program__type(program) == BPF_PROG_TYPE_TRACEPOINT
@@ -215,15 +217,14 @@ std::vector<HookSupport> HookPlan::Report() const {
   return report;
 }
 
-std::vector<std::string> HookPlan::ActivePrograms() const {
-  std::vector<std::string> programs;
+std::vector<const HookCandidate*> HookPlan::Chosen() const {
+  std::vector<const HookCandidate*> chosen;
   for (const Choice& choice : choices_) {
-    if (choice.candidate() != nullptr && !choice.candidate()->run_by_reader) {
-      const std::vector<std::string>& of_point = choice.candidate()->programs;
-      programs.insert(programs.end(), of_point.begin(), of_point.end());
+    if (choice.candidate() != nullptr) {
+      chosen.push_back(choice.candidate());
     }
   }
-  return programs;
+  return chosen;
 }
 
 }  // namespace masflow::internal

@@ -15,6 +15,7 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include "bpf/twins.h"
 #include "masflow/support.h"
 
 struct bpf_link;
@@ -30,6 +31,10 @@ struct HookCandidate {
   std::string limits{};               // as in HookSupport
   std::string unfit{};                // known beforehand why not; empty: try it
   bool run_by_reader = false;         // not attached: the feed runs it when it is due
+  std::vector<HookTwin> twins{};      // their seconds are attached after all of `programs`
+
+  // Those that this kernel has to load and attach, in this order.
+  std::vector<std::string> AllPrograms() const;
 };
 
 struct HookPoint {
@@ -61,8 +66,8 @@ class HookPlan {
 
   // What was chosen and refused, one entry a point.
   std::vector<HookSupport> Report() const;
-  // The programs that are attached.
-  std::vector<std::string> ActivePrograms() const;
+  // What was chosen, also those that the reader runs.
+  std::vector<const HookCandidate*> Chosen() const;
 
  private:
   struct Choice {

@@ -12,6 +12,7 @@
 #include "bpf/http_hooks.h"
 #include "bpf/libbpf_log.h"
 #include "bpf/tcp_filter_maps.h"
+#include "bpf/twins.h"
 #include "http.skel.h"
 
 namespace masflow::internal {
@@ -65,6 +66,7 @@ absl::StatusOr<bpf_object_skeleton*> HttpFeed::OpenObject(const Environment& env
   rodata->response_capture = options_.response_capture;
   rodata->filter_by_process = filter_.any();
   filter_.Configure(environment, rodata);
+  ConfigureTwins(environment, skeleton_.get());
   if (absl::Status status = filter_.Size(skeleton_->obj); !status.ok()) {
     return status;
   }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf/http_hooks.h"
 
+#include "bpf/twins.h"
+#include "masflow_bpf/wire.h"
+
 namespace masflow::internal {
 namespace {
 
@@ -68,9 +71,13 @@ std::vector<HookPoint> HttpHooks(const Environment& environment, const HttpOptio
                        .programs = HttpUncountedPrograms()}}},
       PassPoint(environment)};
   if (!options.filter.process.trees.empty()) {
-    points.push_back({.name = "process fork and exit",
-                      .candidates = {{.mechanism = "raw_tp sched_process_fork, sched_process_exit",
-                                      .programs = {"mf_http_fork", "mf_http_exit"}}}});
+    points.push_back(
+        {.name = "process fork and exit",
+         .candidates = {{.mechanism = "raw_tp sched_process_fork, sched_process_exit",
+                         .programs = {"mf_http_fork", "mf_http_exit"},
+                         .twins = TwinsWhereNeeded(
+                             environment, {{"mf_http_fork", "mf_http_fork_tw", MF_TWIN_FORK},
+                                           {"mf_http_exit", "mf_http_exit_tw", MF_TWIN_EXIT}})}}});
   }
   return points;
 }

@@ -9,6 +9,8 @@
 
 #include "bpf/libbpf_log.h"
 #include "bpf/task_iterator.h"
+#include "bpf/twins.h"
+#include "masflow_bpf/wire.h"
 #include "process.skel.h"
 
 namespace masflow::internal {
@@ -26,15 +28,17 @@ HookPoint ExitPoint(const Environment& environment) {
   // A raw tracepoint program loads whatever it reads of its arguments, so the number of
   // arguments has to be asked for.
   const bool says_group_dead = environment.TracepointArguments("sched_process_exit") >= 2;
-  return {.name = "process exit",
-          .candidates = {
-              {.mechanism = "raw_tp sched_process_exit (group_dead)",
-               .programs = {"mf_exit_group"},
-               .unfit =
-                   says_group_dead ? "" : "the tracepoint has no argument group_dead (Linux 6.16)"},
-              {.mechanism = "raw_tp sched_process_exit (signal->live)",
-               .programs = {"mf_exit_live"},
-               .maps = {"ended"}}}};
+  return {
+      .name = "process exit",
+      .candidates = {
+          {.mechanism = "raw_tp sched_process_exit (group_dead)",
+           .programs = {"mf_exit_group"},
+           .unfit = says_group_dead ? "" : "the tracepoint has no argument group_dead (Linux 6.16)",
+           .twins =
+               TwinsWhereNeeded(environment, {{"mf_exit_group", "mf_exit_twin", MF_TWIN_EXIT}})},
+          {.mechanism = "raw_tp sched_process_exit (signal->live)",
+           .programs = {"mf_exit_live"},
+           .maps = {"ended"}}}};
 }
 
 HookPoint FailedExecPoint(const Environment& environment) {
@@ -52,15 +56,21 @@ HookPoint FailedExecPoint(const Environment& environment) {
 
 std::vector<HookPoint> Points(const Environment& environment, const ProcessOptions& options,
                               const FilterMaps& filter) {
-  std::vector<HookPoint> points{{.name = "process exec",
-                                 .candidates = {{.mechanism = "raw_tp sched_process_exec",
-                                                 .programs = {"mf_exec"},
-                                                 .maps = {"exec_scratch"}}}},
-                                ExitPoint(environment)};
+  std::vector<HookPoint> points{
+      {.name = "process exec",
+       .candidates = {{.mechanism = "raw_tp sched_process_exec",
+                       .programs = {"mf_exec"},
+                       .maps = {"exec_scratch"},
+                       .twins = TwinsWhereNeeded(environment,
+                                                 {{"mf_exec", "mf_exec_twin", MF_TWIN_EXEC}})}}},
+      ExitPoint(environment)};
   if (options.forks || filter.by_tree()) {
     points.push_back(
         {.name = "process fork",
-         .candidates = {{.mechanism = "raw_tp sched_process_fork", .programs = {"mf_fork"}}}});
+         .candidates = {{.mechanism = "raw_tp sched_process_fork",
+                         .programs = {"mf_fork"},
+                         .twins = TwinsWhereNeeded(environment,
+                                                   {{"mf_fork", "mf_fork_twin", MF_TWIN_FORK}})}}});
   }
   if (options.failed_execs) {
     points.push_back(FailedExecPoint(environment));
@@ -109,6 +119,8 @@ absl::StatusOr<bpf_object_skeleton*> ProcessFeed::OpenObject(const Environment& 
     bpf_program__set_autoload(program, false);
   }
   filter_.Configure(environment, skeleton_->rodata);
+  ConfigureTwins(environment, skeleton_.get());
+  bpf_map__set_autocreate(skeleton_->maps.exec_scratch_2, environment.PreemptsPrograms());
   skeleton_->rodata->args_limit = options_.args_limit;
   skeleton_->rodata->emit_forks = options_.forks;
   if (absl::Status status = filter_.Size(object); !status.ok()) {

@@ -145,6 +145,10 @@ std::uint64_t RingReader::lost(int wire_reason) const {
   return sum;
 }
 
+std::uint64_t RingReader::taken_over(int hook) const {
+  return __atomic_load_n(&state_->taken_over[hook], __ATOMIC_ACQUIRE);
+}
+
 void RingReader::ReportLoss(std::uint64_t missed, KernelTime now, RecordSink& sink) {
   const std::array<std::uint64_t, kLossReasons> counts{
       lost(MF_LOST_RING_FULL), lost(MF_LOST_TABLE_FULL), lost(MF_LOST_HOOK_MISSED) + missed,

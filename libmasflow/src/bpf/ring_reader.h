@@ -56,6 +56,8 @@ class RingReader {
 
   std::uint64_t produced() const;
   std::uint64_t lost(int wire_reason) const;
+  // Of a hook with two programs, MF_TWIN_*.
+  std::uint64_t taken_over(int hook) const;
 
  private:
   struct Positions;  // the ring's own control pages, mapped read-only

@@ -30,7 +30,8 @@ class StreamFeed {
   // wraps around: to be added to what the ring produced). Any thread.
   std::uint64_t produced_beside() const { return produced_beside_.load(); }
   // Runs of the hooks that the kernel skipped because the same program was already running
-  // on that CPU (counted from 5.12). Some of them might not have passed the filter.
+  // on that CPU (counted from 5.12), and that no other program made up for. Some of them might
+  // not have passed the filter.
   std::uint64_t MissedRuns() const;
   std::vector<HookSupport> Report() const { return plan_->Report(); }
 
@@ -61,11 +62,21 @@ class StreamFeed {
   void NoteDropped(std::uint64_t records) { produced_beside_ -= records; }
 
  private:
+  // Whose skipped runs count, by descriptor.
+  struct Counted {
+    int program = -1;
+    int twin = -1;  // -1: has none
+    int hook = 0;
+  };
+
+  void CountMissed(bpf_object* object, const HookCandidate& chosen,
+                   const std::vector<std::string>& uncounted);
+
   std::unique_ptr<HookPlan> plan_;
   std::unique_ptr<RingReader> ring_;
   RecordBatch backlog_;
   std::atomic<std::uint64_t> produced_beside_{0};
-  std::vector<int> counted_programs_;  // descriptors, for MissedRuns
+  std::vector<Counted> counted_;
 };
 
 }  // namespace masflow::internal

@@ -11,6 +11,7 @@
 #include "bpf/libbpf_log.h"
 #include "bpf/tcp_filter_maps.h"
 #include "bpf/tcp_hooks.h"
+#include "bpf/twins.h"
 #include "tcp.skel.h"
 
 namespace masflow::internal {
@@ -66,6 +67,7 @@ absl::StatusOr<bpf_object_skeleton*> TcpFeed::OpenObject(const Environment& envi
   rodata->emit_last_data = by_interval();
   rodata->filter_by_process = filter_.any();
   filter_.Configure(environment, rodata);
+  ConfigureTwins(environment, skeleton_.get());
   if (absl::Status status = filter_.Size(skeleton_->obj); !status.ok()) {
     return status;
   }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf/tcp_hooks.h"
 
+#include "bpf/twins.h"
+#include "masflow_bpf/wire.h"
+
 namespace masflow::internal {
 namespace {
 
@@ -14,6 +17,14 @@ constexpr char kConnectLimits[] =
     "errors before the first packet are not seen of io_uring and of 32-bit programs; ";
 constexpr char kTracepointCost[] = "every system call of the machine pays some 20 ns";
 constexpr char kSysExitCost[] = "every system call of the machine pays some 50 ns";
+
+// A kprobe costs some 100 ns more, but no program of its kind is ever preempted.
+HookPoint KprobeFirstIfPreempted(const Environment& environment, HookPoint point) {
+  if (environment.PreemptsPrograms()) {
+    std::swap(point.candidates[0], point.candidates[1]);
+  }
+  return point;
+}
 
 HookPoint AcceptPoint(const Environment& environment) {
   return {.name = "tcp accept",
@@ -118,8 +129,11 @@ std::vector<HookPoint> TcpHooks(const Environment& environment, const TcpOptions
       {.name = "tcp destroy",
        .candidates = {{.mechanism = "raw_tp tcp_destroy_sock",
                        .programs = {"mf_tcp_destroy", "mf_tcp_destroy_again"}}}},
-      AcceptPoint(environment),
-      ConnectErrorPoint(environment)};
+      KprobeFirstIfPreempted(environment, AcceptPoint(environment)),
+      KprobeFirstIfPreempted(environment, ConnectErrorPoint(environment))};
+  if (environment.PreemptsPrograms()) {  // a process that is in the second can be preempted too
+    points[0].candidates[0].programs.push_back("mf_tcp_state_3");
+  }
   if (options.data == TcpDataMode::kCall) {
     points.push_back(SendPoint(environment));
     points.push_back(ReceivePoint(environment));
@@ -127,16 +141,20 @@ std::vector<HookPoint> TcpHooks(const Environment& environment, const TcpOptions
     points.push_back(PassPoint(environment));
   }
   if (!options.filter.process.trees.empty()) {
-    points.push_back({.name = "process fork and exit",
-                      .candidates = {{.mechanism = "raw_tp sched_process_fork, sched_process_exit",
-                                      .programs = {"mf_tcp_fork", "mf_tcp_exit"}}}});
+    points.push_back(
+        {.name = "process fork and exit",
+         .candidates = {{.mechanism = "raw_tp sched_process_fork, sched_process_exit",
+                         .programs = {"mf_tcp_fork", "mf_tcp_exit"},
+                         .twins = TwinsWhereNeeded(
+                             environment, {{"mf_tcp_fork", "mf_tcp_fork_tw", MF_TWIN_FORK},
+                                           {"mf_tcp_exit", "mf_tcp_exit_tw", MF_TWIN_EXIT}})}}});
   }
   return points;
 }
 
 std::vector<std::string> TcpUncountedPrograms() {
-  return {kAcceptByCall,        kConnectByCall,   "mf_tcp_state",
-          "mf_tcp_state_again", "mf_tcp_destroy", "mf_tcp_destroy_again"};
+  return {kAcceptByCall,    kConnectByCall,   "mf_tcp_state",        "mf_tcp_state_again",
+          "mf_tcp_state_3", "mf_tcp_destroy", "mf_tcp_destroy_again"};
 }
 
 }  // namespace masflow::internal
