@@ -25,7 +25,7 @@ static __always_inline bool ends_later(struct sock *sk, const struct mf_http_con
 }
 
 /* Idempotent, see mf_tcp_state_again in tcp.bpf.c. */
-static __always_inline int http_state_changes(u64 *ctx)
+__hidden __noinline int http_state_changes(u64 *ctx)
 {
   struct sock *sk = (struct sock *)ctx[0];
   int to = (int)ctx[2];
@@ -65,7 +65,7 @@ int mf_http_state_2(u64 *ctx)
   return http_state_changes(ctx);
 }
 
-static __always_inline int http_socket_goes(u64 *ctx)
+__hidden __noinline int http_socket_goes(u64 *ctx)
 {
   u64 key = ctx[0];
   struct mf_http_conn *conn = find_http((struct sock *)key);

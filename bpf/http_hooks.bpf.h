@@ -139,7 +139,9 @@ static __always_inline int on_tcp_call(struct sock *sk, struct mf_http_scratch *
  * int tcp_sendmsg_locked(struct sock *sk, struct msghdr *msg, size_t size). At its begin, before
  * the bytes are copied: how many the socket takes shows in write_seq at the next hook.
  */
-static __always_inline int on_send_begins(struct sock *sk, struct msghdr *msg)
+/* One copy for all programs that end up here. Hidden and not static: the names of static functions
+ * are stripped, and libbpf finds none then. */
+__hidden __noinline int on_send_begins(struct sock *sk, struct msghdr *msg)
 {
   struct mf_http_scratch *scratch = scratch_of(MF_WAY_SENT);
 
@@ -216,8 +218,8 @@ static __always_inline int on_read_begins(struct sock *sk, struct msghdr *msg)
   return 0;
 }
 
-static __always_inline int on_read(struct sock *sk, u32 bytes, u32 end_seq,
-                                   const struct mf_payload *payload)
+__hidden __noinline int on_read(struct sock *sk, u32 bytes, u32 end_seq,
+                                const struct mf_payload *payload)
 {
   struct mf_http_scratch *scratch = scratch_of(MF_WAY_RECEIVED);
 

@@ -256,7 +256,9 @@ static __always_inline void on_state(struct mf_conn *conn, struct sock *sk, int 
   }
 }
 
-static __always_inline int handle_state(u64 *ctx, bool again)
+/* One copy for all programs that end up here. Hidden and not static: the names of static functions
+ * are stripped, and libbpf finds none then. */
+__hidden __noinline int handle_state(u64 *ctx, bool again)
 {
   struct sock *sk = (struct sock *)ctx[0];
   int from = (int)ctx[1];
@@ -322,7 +324,7 @@ int mf_tcp_state_3(u64 *ctx)
   return handle_state(ctx, true);
 }
 
-static __always_inline int handle_destroy(struct sock *sk)
+__hidden __noinline int handle_destroy(struct sock *sk)
 {
   struct mf_conn *conn = find_connection(sk);
   struct mf_tcp_counters counters;

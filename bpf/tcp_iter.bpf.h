@@ -270,7 +270,7 @@ struct {
 
 __u32 pass_used = 0; /* of pass_records */
 
-/* Hidden and not static: the names of static functions are stripped, and libbpf finds none then. */
+/* Hidden: see handle_state(). */
 __hidden long tell_moved(void *table, const u64 *key, struct mf_conn *conn, void *context)
 {
   struct mf_tcp_data *place;

@@ -24,7 +24,9 @@ static __always_inline void infer_owner(struct mf_conn *conn)
   send_accept(conn);
 }
 
-static __always_inline void on_accept(struct sock *sk)
+/* One copy for all programs that end up here. Hidden and not static: the names of static functions
+ * are stripped, and libbpf finds none then. */
+__hidden __noinline int on_accept(struct sock *sk)
 {
   struct task_struct *task = current_task();
   struct mf_conn *conn;
@@ -32,16 +34,16 @@ static __always_inline void on_accept(struct sock *sk)
   u8 phase;
 
   if (!sk || !is_tcp(sk))
-    return;
+    return 0;
   conn = find_connection(sk);
   if (is_kernel_thread(task)) { /* the kernel's own server */
     if (conn)
       forget_connection(sk);
-    return;
+    return 0;
   }
   if (conn && conn->phase != MF_PHASE_QUEUED && conn->phase != MF_PHASE_QUEUED_CLOSED) {
     if (conn->base.tcp.remote_port == bpf_ntohs(READ(sk, __sk_common.skc_dport)))
-      return; /* accepted already: it was used before we came here */
+      return 0; /* accepted already: it was used before we came here */
     end_unseen(conn);
     forget_connection(sk);
     conn = NULL;
@@ -52,10 +54,10 @@ static __always_inline void on_accept(struct sock *sk)
     __builtin_memset(&ends, 0, sizeof(ends));
     read_ends(&ends, sk);
     if (!task_passes(task) || !socket_passes(&ends))
-      return;
+      return 0;
     conn = add_connection(sk, true, true);
     if (!conn)
-      return;
+      return 0;
     conn->state = READ(sk, __sk_common.skc_state);
     conn->base.tcp.role = MF_ROLE_SERVER;
     conn->phase = MF_PHASE_QUEUED;
@@ -70,6 +72,7 @@ static __always_inline void on_accept(struct sock *sk)
     send_close(conn, sk, &counters, true);
     conn->phase = MF_PHASE_CLOSED;
   }
+  return 0;
 }
 
 /*

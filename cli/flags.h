@@ -39,6 +39,7 @@ struct Flags {
   std::string record{};  // empty: none
   std::optional<User> user{};
   bool seccomp = false;
+  bool costs = false;
   bool show_processes = true;
   bool show_tcp = true;
   bool show_http = true;

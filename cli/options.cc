@@ -262,6 +262,8 @@ constexpr Option kOptions[] = {
      }},
     {"seccomp", nullptr, "from then on allow only the system calls that are needed",
      Needs::kNothing, [](Value, Flags* f) { return Set(&f->seccomp); }},
+    {"costs", nullptr, "at the end show what the programs in the kernel took", Needs::kNothing,
+     [](Value, Flags* f) { return Set(&f->costs); }},
     {"color", "WHEN", "auto (on a terminal, unless NO_COLOR is set), always, never",
      Needs::kNothing, ApplyColor},
     {"help", nullptr, "show this text", Needs::kNothing,

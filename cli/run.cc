@@ -115,6 +115,9 @@ int Finish(const Flags& flags, const masflow::Session& session, const Printer& p
   const bool blocked = writer.state() == Writer::State::kGaveUp;
   Say(Totals(session.stats(), flags,
              {.filtered = printer.filtered(), .unwritten = blocked ? writer.lost_lines() : 0}));
+  if (flags.costs) {
+    Say(Costs(session.stats()));
+  }
   return code;
 }
 

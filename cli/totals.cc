@@ -97,4 +97,19 @@ std::string Totals(const masflow::SessionStats& stats, const Flags& flags, const
   return kinds.size() == 1 ? text : text + each;
 }
 
+std::string Costs(const masflow::SessionStats& stats) {
+  std::string text;
+  for (const masflow::ProgramCost& cost : stats.programs) {
+    if (cost.runs != 0) {
+      const auto nanoseconds = static_cast<std::uint64_t>(cost.run_time.count());
+      text += text.empty() ? "in the kernel: " : "; ";
+      text += cost.program + " " + std::to_string(cost.runs) + " runs, " +
+              std::to_string(nanoseconds / cost.runs) + " ns each";
+    }
+  }
+  return !text.empty() ? text
+                       : "what the programs took is not known: the kernel counts it while the "
+                         "sysctl kernel.bpf_stats_enabled is 1";
+}
+
 }  // namespace masflow_cli

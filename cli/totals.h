@@ -27,6 +27,10 @@ bool AllSettled(const masflow::SessionStats& due, const masflow::SessionStats& n
 // "1234 events, 0 lost: process 234 events, 0 lost; tcp 1000 events, 0 lost".
 std::string Totals(const masflow::SessionStats& stats, const Flags& flags, const Unshown& unshown);
 
+// Of each program in the kernel that ran how often, and how long a run took; or why that is not
+// known.
+std::string Costs(const masflow::SessionStats& stats);
+
 }  // namespace masflow_cli
 
 #endif  // MASFLOW_CLI_TOTALS_H_

@@ -6,9 +6,12 @@
 #define MASFLOW_STATS_H_
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "masflow/events.h"
 
@@ -71,9 +74,22 @@ struct WorkloadStats {
   std::uint64_t name_failures = 0;  // times so far that a source of names could not do its work
 };
 
+// What a program of ours in the kernel has taken of the machine so far, in whoever came to its
+// hook. The kernel counts that only while the sysctl kernel.bpf_stats_enabled is 1, at the price of
+// some 50 ns a run; zeros else.
+struct ProgramCost {
+  StreamKind stream{};
+  std::string program{};  // as bpftool and perf show it
+  std::uint64_t runs = 0;
+  std::chrono::nanoseconds run_time{};
+
+  friend bool operator==(const ProgramCost&, const ProgramCost&) = default;
+};
+
 struct SessionStats {
   std::array<StreamStats, kStreamKinds> streams{};  // by StreamKind; zeros where none was opened
   WorkloadStats workloads{};
+  std::vector<ProgramCost> programs{};  // that are attached now; of the live kernel only
 
   const StreamStats& operator[](StreamKind kind) const {
     return streams[static_cast<std::size_t>(kind)];

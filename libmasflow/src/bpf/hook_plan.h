@@ -64,6 +64,7 @@ class HookPlan {
   // Until every point has a candidate that works, or a required one has none left.
   absl::Status LoadAndAttach(const OpenObject& open, const FillMaps& fill);
 
+  StreamKind stream() const { return stream_; }
   // What was chosen and refused, one entry a point.
   std::vector<HookSupport> Report() const;
   // What was chosen, also those that the reader runs.

@@ -70,6 +70,7 @@ class LiveSource : public RecordSource {
   SourceCounters Counters(StreamKind stream) const override;
   ClockMapping Clock() const override;
   std::uint64_t NameFailures() const override;
+  std::vector<ProgramCost> Costs() const override;
   SupportReport Support() const override;
   absl::Status EndStatus() const override { return absl::OkStatus(); }
 
@@ -366,6 +367,16 @@ ClockMapping LiveSource::Clock() const {
 
 std::uint64_t LiveSource::NameFailures() const {
   return workloads_->NameFailures();
+}
+
+std::vector<ProgramCost> LiveSource::Costs() const {
+  std::vector<ProgramCost> costs;
+  for (const Slot& open : slots_) {
+    if (open.feed != nullptr) {
+      open.feed->AddCosts(&costs);
+    }
+  }
+  return costs;
 }
 
 SupportReport LiveSource::Support() const {

@@ -12,10 +12,19 @@
 namespace masflow::internal {
 namespace {
 
-std::uint64_t SkippedRuns(int program) {
+// Zeros if the kernel does not tell.
+bpf_prog_info InfoOf(int program) {
   bpf_prog_info info{};
   __u32 size = sizeof(info);
-  return bpf_obj_get_info_by_fd(program, &info, &size) == 0 ? info.recursion_misses : 0;
+  return bpf_obj_get_info_by_fd(program, &info, &size) == 0 ? info : bpf_prog_info{};
+}
+
+std::uint64_t SkippedRuns(int program) {
+  return InfoOf(program).recursion_misses;
+}
+
+int DescriptorOf(bpf_object* object, const std::string& program) {
+  return bpf_program__fd(bpf_object__find_program_by_name(object, program.c_str()));
 }
 
 }  // namespace
@@ -36,26 +45,40 @@ absl::Status StreamFeed::Begin(std::unique_ptr<HookPlan> plan, const HookPlan::O
   }
   for (const HookCandidate* chosen : plan_->Chosen()) {
     if (!chosen->run_by_reader) {
+      NoteAttached(object, *chosen);
       CountMissed(object, *chosen, uncounted);
     }
   }
   return absl::OkStatus();
 }
 
+void StreamFeed::NoteAttached(bpf_object* object, const HookCandidate& chosen) {
+  for (const std::string& name : chosen.programs) {
+    attached_.push_back({name, DescriptorOf(object, name)});
+  }
+}
+
+void StreamFeed::AddCosts(std::vector<ProgramCost>* costs) const {
+  for (const Attached& attached : attached_) {
+    const bpf_prog_info info = InfoOf(attached.program);
+    costs->push_back({.stream = plan_->stream(),
+                      .program = attached.name,
+                      .runs = info.run_cnt,
+                      .run_time = std::chrono::nanoseconds(info.run_time_ns)});
+  }
+}
+
 void StreamFeed::CountMissed(bpf_object* object, const HookCandidate& chosen,
                              const std::vector<std::string>& uncounted) {
-  const auto descriptor = [&](const std::string& name) {
-    return bpf_program__fd(bpf_object__find_program_by_name(object, name.c_str()));
-  };
   for (const std::string& name : chosen.programs) {
     if (std::find(uncounted.begin(), uncounted.end(), name) != uncounted.end()) {
       continue;
     }
     Counted& counted = counted_.emplace_back();
-    counted.program = descriptor(name);
+    counted.program = DescriptorOf(object, name);
     for (const HookTwin& pair : chosen.twins) {
       if (pair.first == name) {
-        counted.twin = descriptor(pair.twin);
+        counted.twin = DescriptorOf(object, pair.twin);
         counted.hook = pair.hook;
       }
     }

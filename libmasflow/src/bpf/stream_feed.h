@@ -34,6 +34,8 @@ class StreamFeed {
   // not have passed the filter.
   std::uint64_t MissedRuns() const;
   std::vector<HookSupport> Report() const { return plan_->Report(); }
+  // Of what is attached.
+  void AddCosts(std::vector<ProgramCost>* costs) const;
 
   // A timer of the feed's own, which makes the session's descriptor readable; -1: none.
   virtual int timer_fd() const { return -1; }
@@ -69,6 +71,12 @@ class StreamFeed {
     int hook = 0;
   };
 
+  struct Attached {
+    std::string name;
+    int program = -1;
+  };
+
+  void NoteAttached(bpf_object* object, const HookCandidate& chosen);
   void CountMissed(bpf_object* object, const HookCandidate& chosen,
                    const std::vector<std::string>& uncounted);
 
@@ -77,6 +85,7 @@ class StreamFeed {
   RecordBatch backlog_;
   std::atomic<std::uint64_t> produced_beside_{0};
   std::vector<Counted> counted_;
+  std::vector<Attached> attached_;
 };
 
 }  // namespace masflow::internal

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <span>
 #include <variant>
+#include <vector>
 
 #include <absl/status/status.h>
 
@@ -91,7 +92,9 @@ class RecordSource {
   }
 
   // Of sources of names, so far. Any thread.
-  virtual std::uint64_t NameFailures() const { return 0; }
+  virtual std::uint64_t NameFailures() const = 0;
+  // Of the programs in the kernel, if there are any. Any thread, but not while Open or Close runs.
+  virtual std::vector<ProgramCost> Costs() const = 0;
   // Any thread, but not while Open or Close runs. Zeros for a closed stream.
   virtual SourceCounters Counters(StreamKind stream) const = 0;
   // Any thread.

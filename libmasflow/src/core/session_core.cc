@@ -258,6 +258,7 @@ SessionStats SessionCore::stats() const {
     stats.streams[i].produced += counters.produced;
     stats.streams[i].lost = counters.lost;
   }
+  stats.programs = source_->Costs();
   return stats;
 }
 

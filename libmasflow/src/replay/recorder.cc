@@ -117,6 +117,8 @@ class RecordingSource final : public RecordSource {
   int poll_fd() const override { return inner_->poll_fd(); }
   void Wake() override { inner_->Wake(); }
   SourceCounters Counters(StreamKind stream) const override { return inner_->Counters(stream); }
+  std::uint64_t NameFailures() const override { return inner_->NameFailures(); }
+  std::vector<ProgramCost> Costs() const override { return inner_->Costs(); }
   ClockMapping Clock() const override { return inner_->Clock(); }
   SupportReport Support() const override { return inner_->Support(); }
 

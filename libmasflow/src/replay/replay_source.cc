@@ -41,6 +41,8 @@ class ReplaySource final : public RecordSource {
   DrainResult Drain(std::size_t max, RecordSink& sink) override;
   SourceCounters Counters(StreamKind stream) const override;
   ClockMapping Clock() const override;
+  std::uint64_t NameFailures() const override { return 0; }  // none is asked
+  std::vector<ProgramCost> Costs() const override { return {}; }
   SupportReport Support() const override;
   absl::Status EndStatus() const override;
 

@@ -42,6 +42,8 @@ class FakeSource::Source final : public internal::RecordSource {
   SourceCounters Counters(StreamKind stream) const override;
   // Fixed, so that what a test prints is the same each time: the machine booted with the year.
   ClockMapping Clock() const override { return {.realtime_ns = 1'767'225'600'000'000'000}; }
+  std::uint64_t NameFailures() const override { return 0; }
+  std::vector<ProgramCost> Costs() const override { return {}; }
   SupportReport Support() const override;
   absl::Status EndStatus() const override { return absl::OkStatus(); }
 
