@@ -34,6 +34,7 @@ absl::Status StreamFeed::Begin(std::unique_ptr<HookPlan> plan, const HookPlan::O
   if (!status.ok()) {
     return status;
   }
+  maps_ = MemoryOfMaps(object);
   for (const HookCandidate* chosen : plan_->Chosen()) {
     if (!chosen->run_by_reader) {
       CountMissed(object, *chosen, uncounted);

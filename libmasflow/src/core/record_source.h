@@ -92,6 +92,9 @@ class RecordSource {
 
   // Of sources of names, so far. Any thread.
   virtual std::uint64_t NameFailures() const { return 0; }
+  // Of the kernel side and of the source itself; nothing where there is none. Any thread, but not
+  // while Open or Close runs.
+  virtual MemoryStats Memory() const { return {}; }
   // Any thread, but not while Open or Close runs. Zeros for a closed stream.
   virtual SourceCounters Counters(StreamKind stream) const = 0;
   // Any thread.

@@ -118,6 +118,7 @@ class RecordingSource final : public RecordSource {
   void Wake() override { inner_->Wake(); }
   SourceCounters Counters(StreamKind stream) const override { return inner_->Counters(stream); }
   ClockMapping Clock() const override { return inner_->Clock(); }
+  MemoryStats Memory() const override { return inner_->Memory(); }
   SupportReport Support() const override { return inner_->Support(); }
 
   absl::Status writer_status() const { return writer_.status(); }
