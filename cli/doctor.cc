@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <thread>
 
@@ -14,6 +15,7 @@
 #include "masflow/http_stream.h"
 #include "masflow/process_stream.h"
 #include "masflow/session.h"
+#include "masflow/stats.h"
 #include "masflow/tcp_stream.h"
 #include "message.h"
 
@@ -35,6 +37,16 @@ masflow::SupportReport ReportWithAnswers(const masflow::Session& session) {
     report = session.support();
   }
   return report;
+}
+
+std::string MiB(std::uint64_t bytes) {
+  constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
+  return std::to_string((bytes + kMiB - 1) / kMiB) + " MiB";
+}
+
+std::string MemoryLine(const masflow::MemoryStats& memory) {
+  return "memory     " + MiB(memory.rings) + " of rings and " + MiB(memory.tables) +
+         " of tables in the kernel; here at most " + MiB(memory.host_most) + "\n";
 }
 
 }  // namespace
@@ -62,6 +74,7 @@ int RunDoctor(const Flags& flags) {
   std::string table;
   if (processes.ok() || tcp.ok() || http.ok()) {
     AppendText(ReportWithAnswers(*session), &table);
+    table += MemoryLine(session->stats().memory);
   }
   int code = Print(table);
   for (const absl::Status& status : {processes.status(), tcp.status(), http.status()}) {

@@ -95,7 +95,7 @@ class Row:
 
 
 PROCESS = ("Exec*", "Exit*", "Each/Exit*", "Fork*", "Filter*", "Snapshot*", "Record*", "Host*",
-           "Lifecycle*", "Environment*", "Wakeup*", "Storm*")
+           "Lifecycle*", "Environment*", "Wakeup*", "Storm*", "Ring/*", "Memory*")
 ENDS = ("TcpAccept*", "TcpConnectError*", "CompatTest.AnAccept*", "CompatTest.AConnect*")
 CALLS = ("TcpCall*", "TcpBytesTest.ByInterval")
 HTTP = ("Http*", "CompatTest.ARequest*")

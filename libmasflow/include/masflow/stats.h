@@ -86,10 +86,24 @@ struct ProgramCost {
   friend bool operator==(const ProgramCost&, const ProgramCost&) = default;
 };
 
+// What the open streams take, in bytes; zeros of what they do not have (a replay has no rings). It
+// is fixed when they are opened, by ring_bytes, max_connections and the filters, and does not grow
+// with load: docs/embedding.md says what happens at its limits. Not in it: the programs
+// themselves, names of workloads, what a snapshot finds until that is delivered, and what the
+// host keeps.
+struct MemoryStats {
+  std::uint64_t rings = 0;      // in the kernel: the rings between it and the host
+  std::uint64_t tables = 0;     // in the kernel: all other tables, as if they were full
+  std::uint64_t host_most = 0;  // in this process, at most
+
+  std::uint64_t total() const { return rings + tables + host_most; }
+};
+
 struct SessionStats {
   std::array<StreamStats, kStreamKinds> streams{};  // by StreamKind; zeros where none was opened
   WorkloadStats workloads{};
   std::vector<ProgramCost> programs{};  // that are attached now; of the live kernel only
+  MemoryStats memory{};
 
   const StreamStats& operator[](StreamKind kind) const {
     return streams[static_cast<std::size_t>(kind)];

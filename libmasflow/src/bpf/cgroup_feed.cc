@@ -37,6 +37,10 @@ absl::StatusOr<std::unique_ptr<CgroupFeed>> CgroupFeed::Open(const Environment& 
   return feed;
 }
 
+std::vector<MapMemory> CgroupFeed::Maps() const {
+  return MemoryOfMaps(skeleton_->obj);
+}
+
 absl::Status CgroupFeed::Start() {
   LibbpfLog log;
   skeleton_.reset(masflow_workload_bpf__open());

@@ -9,6 +9,7 @@
 #include <absl/status/statusor.h>
 
 #include "bpf/environment.h"
+#include "bpf/map_memory.h"
 #include "core/record_source.h"
 
 struct masflow_workload_bpf;
@@ -29,6 +30,8 @@ class CgroupFeed {
   // were lost, all there is. So a cgroup is told before what a record in a stream's ring says
   // of it, if that record was there when this call began.
   void Update(RecordSink& sink);
+
+  std::vector<MapMemory> Maps() const;
 
  private:
   struct SkeletonDestroy {

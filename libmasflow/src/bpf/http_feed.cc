@@ -162,6 +162,12 @@ void HttpFeed::OnRingEmptied(KernelTime time) {
   }
 }
 
+// Ends from the table: their keys, and the records, whose memory grows by doubling.
+std::uint64_t HttpFeed::MostBytes() const {
+  return bpf_map__max_entries(skeleton_->maps.http_ends) *
+         (2 * sizeof(mf_http_id) + 2 * sizeof(mf_http_end));
+}
+
 // `before`: what was sent until then has been taken off the ring, so that no end overtakes a record
 // of its connection.
 void HttpFeed::TakeEnds(KernelTime before) {

@@ -37,6 +37,7 @@ class HttpFeed final : public StreamFeed {
   void BeginTurn() override;
   bool WantsTurn() const override;
   void OnRingEmptied(KernelTime time) override;
+  std::uint64_t MostBytes() const override;
   // The TCP stream is closed: its table is kept up to date no longer.
   void LeaveTcp();
 

@@ -11,6 +11,7 @@
 #include <atomic>
 #include <cerrno>
 #include <mutex>
+#include <set>
 #include <utility>
 #include <variant>
 
@@ -71,6 +72,7 @@ class LiveSource : public RecordSource {
   ClockMapping Clock() const override;
   std::uint64_t NameFailures() const override;
   std::vector<ProgramCost> Costs() const override;
+  MemoryStats Memory() const override;
   SupportReport Support() const override;
   absl::Status EndStatus() const override { return absl::OkStatus(); }
 
@@ -377,6 +379,24 @@ std::vector<ProgramCost> LiveSource::Costs() const {
     }
   }
   return costs;
+}
+
+MemoryStats LiveSource::Memory() const {
+  std::vector<MapMemory> maps = workloads_->Maps();
+  MemoryStats memory;
+  for (const Slot& open : slots_) {
+    if (open.feed != nullptr) {
+      maps.insert(maps.end(), open.feed->maps().begin(), open.feed->maps().end());
+      memory.host_most += open.feed->MostBytes();
+    }
+  }
+  std::set<std::uint32_t> counted;
+  for (const MapMemory& map : maps) {
+    if (counted.insert(map.id).second) {
+      (map.is_ring ? memory.rings : memory.tables) += map.bytes;
+    }
+  }
+  return memory;
 }
 
 SupportReport LiveSource::Support() const {

@@ -43,6 +43,7 @@ absl::Status StreamFeed::Begin(std::unique_ptr<HookPlan> plan, const HookPlan::O
   if (!status.ok()) {
     return status;
   }
+  maps_ = MemoryOfMaps(object);
   for (const HookCandidate* chosen : plan_->Chosen()) {
     if (!chosen->run_by_reader) {
       NoteAttached(object, *chosen);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "bpf/hook_plan.h"
+#include "bpf/map_memory.h"
 #include "bpf/record_batch.h"
 #include "bpf/ring_reader.h"
 
@@ -36,6 +37,9 @@ class StreamFeed {
   std::vector<HookSupport> Report() const { return plan_->Report(); }
   // Of what is attached.
   void AddCosts(std::vector<ProgramCost>* costs) const;
+  const std::vector<MapMemory>& maps() const { return maps_; }
+  // What the feed itself holds at most in this process, in bytes.
+  virtual std::uint64_t MostBytes() const { return 0; }
 
   // A timer of the feed's own, which makes the session's descriptor readable; -1: none.
   virtual int timer_fd() const { return -1; }
@@ -82,6 +86,7 @@ class StreamFeed {
 
   std::unique_ptr<HookPlan> plan_;
   std::unique_ptr<RingReader> ring_;
+  std::vector<MapMemory> maps_;
   RecordBatch backlog_;
   std::atomic<std::uint64_t> produced_beside_{0};
   std::vector<Counted> counted_;

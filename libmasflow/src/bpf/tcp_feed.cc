@@ -160,6 +160,13 @@ int TcpFeed::connections() const {
   return bpf_map__fd(skeleton_->maps.connections);
 }
 
+// What a pass yields of each connection, whose memory grows by doubling, a copy of it, and its
+// place in the index of the screen.
+std::uint64_t TcpFeed::MostBytes() const {
+  constexpr std::uint64_t kIndexEntry = 96;
+  return std::uint64_t{options_.max_connections} * (3 * sizeof(mf_tcp_data) + kIndexEntry);
+}
+
 void TcpFeed::BeginTurn() {
   if (!by_interval()) {
     return;

@@ -35,6 +35,7 @@ class TcpFeed final : public StreamFeed {
   int connections() const;
 
   void BeginTurn() override;
+  std::uint64_t MostBytes() const override;
   void OnRingEmptied(KernelTime time) override;
   RecordSink& Screened(RecordSink& sink) override;
 

@@ -151,6 +151,17 @@ void WorkloadFeed::SetState(std::size_t index, absl::Status state) {
   states_[index].state = std::move(state);
 }
 
+std::vector<MapMemory> WorkloadFeed::Maps() const {
+  std::vector<MapMemory> maps;
+  if (cgroups_ != nullptr) {
+    maps = cgroups_->Maps();
+  }
+  if (muted_.valid()) {
+    maps.push_back(MemoryOfMap(muted_.get()));
+  }
+  return maps;
+}
+
 std::uint64_t WorkloadFeed::NameFailures() const {
   std::uint64_t failures = 0;
   for (const std::unique_ptr<NameQueue>& queue : queues_) {

@@ -13,6 +13,7 @@
 
 #include "bpf/cgroup_feed.h"
 #include "bpf/environment.h"
+#include "bpf/map_memory.h"
 #include "bpf/name_queue.h"
 #include "core/record_source.h"
 #include "core/unique_fd.h"
@@ -49,6 +50,8 @@ class WorkloadFeed {
   int muted_cgroups() const { return muted_.get(); }
   void SetMuted(std::uint64_t cgroup_id, bool muted) const;
 
+  // Not while it is attached or detached.
+  std::vector<MapMemory> Maps() const;
   // Any thread.
   std::vector<NameSourceState> Report() const;
   // Of the host's sources, so far.

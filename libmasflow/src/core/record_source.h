@@ -95,6 +95,9 @@ class RecordSource {
   virtual std::uint64_t NameFailures() const = 0;
   // Of the programs in the kernel, if there are any. Any thread, but not while Open or Close runs.
   virtual std::vector<ProgramCost> Costs() const = 0;
+  // Of the kernel side and of the source itself; nothing where there is none. Any thread, but not
+  // while Open or Close runs.
+  virtual MemoryStats Memory() const = 0;
   // Any thread, but not while Open or Close runs. Zeros for a closed stream.
   virtual SourceCounters Counters(StreamKind stream) const = 0;
   // Any thread.

@@ -248,11 +248,13 @@ SessionStats SessionCore::stats() const {
   stats.workloads = attribution_.stats();
   stats.workloads.name_failures = source_->NameFailures();
   std::lock_guard lock(table_);
+  stats.memory = source_->Memory();
   for (std::size_t i = 0; i < kStreamKinds; ++i) {
     if (streams_[i].sink == nullptr) {
       stats.streams[i] = closed_[i];
       continue;
     }
+    stats.memory.host_most += streams_[i].sink->MostBytes();
     streams_[i].sink->AddCounts(&stats.streams[i]);  // first: no more than was produced
     const SourceCounters counters = source_->Counters(static_cast<StreamKind>(i));
     stats.streams[i].produced += counters.produced;

@@ -33,6 +33,8 @@ class StreamSink {
   // Adds the counts that the stream keeps: all but the records that its source produced
   // and lost. Any thread.
   virtual void AddCounts(StreamStats* stats) const = 0;
+  // What the stream holds at most, in bytes. Any thread.
+  virtual std::uint64_t MostBytes() const { return 0; }
 };
 
 }  // namespace masflow::internal

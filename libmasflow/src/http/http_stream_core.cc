@@ -7,7 +7,9 @@
 namespace masflow::internal {
 
 HttpStreamCore::HttpStreamCore(std::shared_ptr<SessionCore> session, const HttpOptions& options)
-    : EventStreamCore(std::move(session)), table_(std::make_unique<ConnectionTable>(options)) {}
+    : EventStreamCore(std::move(session)),
+      most_bytes_(ConnectionTable::MostBytes(options)),
+      table_(std::make_unique<ConnectionTable>(options)) {}
 
 RecordSink::Verdict HttpStreamCore::OnRecord(RecordBytes record) {
   const std::optional<HttpRecordView> view = decoder_.Decode(record);

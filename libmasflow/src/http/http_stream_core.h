@@ -32,6 +32,7 @@ class HttpStreamCore final : public EventStreamCore<HttpStreamTraits> {
   bool CanDeliverPending() const override { return has_done() && CanDeliver(); }
   void SettleCounts() override;
   void AddCounts(StreamStats* stats) const override;
+  std::uint64_t MostBytes() const override { return most_bytes_; }
 
  private:
   // Done are those that CanDeliverPending() tells of: whole, with texts of their own.
@@ -39,6 +40,7 @@ class HttpStreamCore final : public EventStreamCore<HttpStreamTraits> {
   void DeliverFirst();
   void NoteMade(std::uint64_t exchanges);
 
+  const std::uint64_t most_bytes_;
   HttpDecoder decoder_;
   const std::unique_ptr<ConnectionTable> table_;
   std::atomic<std::uint64_t> made_{0};  // exchanges, as far as they were handed on

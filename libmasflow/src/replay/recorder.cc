@@ -120,6 +120,7 @@ class RecordingSource final : public RecordSource {
   std::uint64_t NameFailures() const override { return inner_->NameFailures(); }
   std::vector<ProgramCost> Costs() const override { return inner_->Costs(); }
   ClockMapping Clock() const override { return inner_->Clock(); }
+  MemoryStats Memory() const override { return inner_->Memory(); }
   SupportReport Support() const override { return inner_->Support(); }
 
   absl::Status writer_status() const { return writer_.status(); }

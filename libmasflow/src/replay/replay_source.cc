@@ -43,6 +43,7 @@ class ReplaySource final : public RecordSource {
   ClockMapping Clock() const override;
   std::uint64_t NameFailures() const override { return 0; }  // none is asked
   std::vector<ProgramCost> Costs() const override { return {}; }
+  MemoryStats Memory() const override { return {}; }
   SupportReport Support() const override;
   absl::Status EndStatus() const override;
 

@@ -44,6 +44,7 @@ class FakeSource::Source final : public internal::RecordSource {
   ClockMapping Clock() const override { return {.realtime_ns = 1'767'225'600'000'000'000}; }
   std::uint64_t NameFailures() const override { return 0; }
   std::vector<ProgramCost> Costs() const override { return {}; }
+  MemoryStats Memory() const override { return {}; }
   SupportReport Support() const override;
   absl::Status EndStatus() const override { return absl::OkStatus(); }
 
