@@ -24,12 +24,13 @@ mirrors() {
     sort -u
 }
 
+# sources <with security updates?>
 sources() {
   local mirror
   for mirror in $(mirrors 0); do
     echo "deb [signed-by=$keyring] $mirror $suite main"
   done
-  if [ "$suite" != sid ]; then
+  if [ "$1" = yes ] && [ "$suite" != sid ]; then
     for mirror in $(mirrors 1); do
       echo "deb [signed-by=$keyring] $mirror $suite-security main"
     done
@@ -48,20 +49,29 @@ unreachable() {
   exit 77
 }
 
-sources >"$apt/sources.list"
-# Of a suite without one of its two sources the other may do: apt-get then only warns.
-apt-get "${options[@]}" update >"$apt/log" 2>&1 || true
-package=$(apt-cache "${options[@]}" depends "linux-image-cloud-$architecture" 2>>"$apt/log" |
-  sed -n 's/^ *Depends: \(linux-image-[0-9][^ ]*\)$/\1/p' | head -n 1)
-[ -n "$package" ] || unreachable "no linux-image-cloud-$architecture"
+# Into the current folder, and `release` set; what is wanting is said in `wanting`.
+download() {
+  local package parts
+  sources "$1" >"$apt/sources.list"
+  # Of a suite without one of its two sources the other may do: apt-get then only warns.
+  apt-get "${options[@]}" update >>"$apt/log" 2>&1 || true
+  package=$(apt-cache "${options[@]}" depends "linux-image-cloud-$architecture" 2>>"$apt/log" |
+    sed -n 's/^ *Depends: \(linux-image-[0-9][^ ]*\)$/\1/p' | head -n 1)
+  wanting=${package:-linux-image-cloud-$architecture}
+  [ -n "$package" ] || return 1
+  release=${package#linux-image-}
+  # Up to 6.19 one package holds all, from 7.0 on the kernel and the modules have their own.
+  parts=$(apt-cache "${options[@]}" depends "$package" 2>>"$apt/log" |
+    sed -n "s/^ *Depends: \(linux-\(binary\|modules\)-.*\)$/\1/p")
+  rm -f ./*.deb
+  # shellcheck disable=SC2086  # several words
+  apt-get "${options[@]}" download "$package" $parts >>"$apt/log" 2>&1
+}
+
 cd "$apt/archives"
-rm -f ./*.deb
-release=${package#linux-image-}
-# Up to 6.19 one package holds all, from 7.0 on the kernel and the modules have their own.
-parts=$(apt-cache "${options[@]}" depends "$package" 2>>"$apt/log" |
-  sed -n "s/^ *Depends: \(linux-\(binary\|modules\)-.*\)$/\1/p")
-# shellcheck disable=SC2086  # several words
-apt-get "${options[@]}" download "$package" $parts >>"$apt/log" 2>&1 || unreachable "no $package"
+: >"$apt/log"
+# A mirror's lists can name an update that it does not hold any more: then the release itself.
+download yes || download no || unreachable "no $wanting"
 rm -rf "$apt/tree" "$folder/modules"
 for archive in ./*.deb; do
   dpkg-deb -x "$archive" "$apt/tree"

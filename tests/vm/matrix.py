@@ -114,7 +114,7 @@ SMOKE_PROCESS = ("ExecTest.LsIs*", "ExecFailureTest.EachError*", "CompatTest.AFa
 ALL_TCP = ("Tcp*", "*/Tcp*", "Curl*")
 CGROUPS = ("FilterTest.ByCgroup*", "TcpFilterTest.ByCgroup*", "ExecTest.LsIs*",
            "ForkTest.ChildAndParent", "SnapshotTest.WhatRuns*", "Workload*")
-ALWAYS = ("MechanismsTest.*",)
+ALWAYS = ("MechanismsTest.*", "ScriptTest.*")
 
 
 # What it says is compared with best(); "attaching" and its "ready" are a start as users see it.
