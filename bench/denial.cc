@@ -94,6 +94,7 @@ Seconds ReaderTime() {
 Seconds Timed(const std::function<void()>& attack) {
   const auto begin = std::chrono::steady_clock::now();
   std::vector<std::thread> attackers;
+  attackers.reserve(kAttackers);
   for (int i = 0; i < kAttackers; ++i) {
     attackers.emplace_back(attack);
   }

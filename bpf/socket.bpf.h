@@ -65,14 +65,18 @@ struct {
   __type(value, u8);
 } filter_addresses SEC(".maps");
 
-static __always_inline bool is_tcp(struct sock *sk)
+/* MPTCP's own sockets have another protocol; its subflows are TCP. */
+static __always_inline bool has_tcp_protocol(struct sock *sk)
 {
   u16 family = READ(sk, __sk_common.skc_family);
 
-  /* MPTCP's own sockets have another protocol; its subflows are TCP. Raw sockets can have this
-   * one, but behind them lies no tcp_sock. */
-  return (family == AF_INET || family == AF_INET6) && READ(sk, sk_protocol) == IPPROTO_TCP &&
-         READ(sk, sk_type) == SOCK_STREAM;
+  return (family == AF_INET || family == AF_INET6) && READ(sk, sk_protocol) == IPPROTO_TCP;
+}
+
+/* Raw sockets can have that protocol, but behind them lies no tcp_sock. */
+static __always_inline bool is_tcp(struct sock *sk)
+{
+  return has_tcp_protocol(sk) && READ(sk, sk_type) == SOCK_STREAM;
 }
 
 /* Of a socket that the verifier knows, by plain loads. NULL: it is of another kind, as a raw one

@@ -266,10 +266,10 @@ __hidden __noinline int handle_state(u64 *ctx, bool again)
   struct mf_conn *conn;
   bool fresh;
 
-  if (!is_tcp(sk))
-    return 0;
   conn = find_connection(sk);
   if (again && conn && conn->state == to)
+    return 0;
+  if (!has_tcp_protocol(sk)) /* a raw one has no such states */
     return 0;
   /* With fast open a connection can be accepted, and have its entry, before. */
   fresh = to == TCP_ESTABLISHED && from == TCP_SYN_RECV && (!conn || conn->state != TCP_SYN_RECV);
