@@ -75,7 +75,7 @@ bool AllGone(const BpfObjects& objects) {
   return true;
 }
 
-std::size_t MapEntries(std::uint32_t pid, const std::string& name) {
+std::size_t MapEntries(std::uint32_t pid, const std::string& name, const IsMeant& is_meant) {
   std::size_t entries = 0;
   for (const std::uint32_t id : BpfObjectsOf(pid).maps) {
     const internal::UniqueFd fd(bpf_map_get_fd_by_id(id));
@@ -86,9 +86,13 @@ std::size_t MapEntries(std::uint32_t pid, const std::string& name) {
       continue;
     }
     std::vector<std::byte> key(info.key_size);
+    std::vector<std::byte> value(info.value_size);
     for (void* before = nullptr; bpf_map_get_next_key(fd.get(), before, key.data()) == 0;
          before = key.data()) {
-      ++entries;
+      const bool is_counted =
+          !is_meant ||
+          (bpf_map_lookup_elem(fd.get(), key.data(), value.data()) == 0 && is_meant(value));
+      entries += is_counted ? 1 : 0;
     }
   }
   return entries;

@@ -4,9 +4,12 @@
 #ifndef MASFLOW_KERNEL_BPF_OBJECTS_H_
 #define MASFLOW_KERNEL_BPF_OBJECTS_H_
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <set>
 #include <string>
+#include <vector>
 
 namespace masflow::kernel_test {
 
@@ -27,8 +30,10 @@ bool AllGone(const BpfObjects& objects);
 // Those that are still there, for a message.
 std::string Remaining(const BpfObjects& objects);
 
-// The entries of a table of its own, found by the table's name (at most 15 bytes of it count).
-std::size_t MapEntries(std::uint32_t pid, const std::string& name);
+// The entries of a table of its own, found by the table's name (at most 15 bytes of it count);
+// only those of whose value `is_meant` says so, if it is given.
+using IsMeant = std::function<bool(const std::vector<std::byte>& value)>;
+std::size_t MapEntries(std::uint32_t pid, const std::string& name, const IsMeant& is_meant = {});
 
 // Descriptors that this process has open.
 std::size_t OpenDescriptors();
