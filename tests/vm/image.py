@@ -15,10 +15,12 @@ UNPACK = {".xz": ("xz", "-dc"), ".zst": ("zstd", "-dcq"), ".gz": ("gzip", "-dc")
 
 
 class Image:
-    """A folder that becomes the root of the machine."""
+    """A folder that becomes the root of the machine. Programs of the system come from `system`,
+    which is another root if the machine is of another architecture."""
 
-    def __init__(self, root: pathlib.Path):
+    def __init__(self, root: pathlib.Path, system: pathlib.Path):
         self.root = root
+        self.system = system
         shutil.rmtree(root, ignore_errors=True)
         for folder in ("dev", "proc", "sys", "tmp", "run", "root", "etc", "usr/bin", "usr/lib",
                        "usr/lib64", "usr/sbin", "var/log"):
@@ -47,9 +49,26 @@ class Image:
     def program(self, source: str, target: str | None = None) -> None:
         """A program with the shared libraries that it needs, at their own paths."""
         self.file(source, target or source)
-        found = subprocess.run(("ldd", source), capture_output=True, text=True, check=False)
-        for library in re.findall(r"(/\S+) \(0x", found.stdout):
-            self.file(library, library)
+        for library in self.libraries(source):
+            self.file(str(self.system / library.lstrip("/")), library)
+
+    def libraries(self, program: str) -> list[str]:
+        if self.system == pathlib.Path("/"):
+            found = subprocess.run(("ldd", program), capture_output=True, text=True, check=False)
+            return re.findall(r"(/\S+) \(0x", found.stdout)
+        # Nothing of another architecture can be run, so the files have to tell.
+        missing, found = [program], {}
+        while missing:
+            told = subprocess.run(("readelf", "-ld", missing.pop()), capture_output=True,
+                                  text=True, check=True)
+            for loader in re.findall(r"interpreter: (/[^]]+)\]", told.stdout):
+                found.setdefault(loader, loader)
+            for name in re.findall(r"\(NEEDED\).*\[(.+)\]", told.stdout):
+                if name not in found:
+                    [path] = self.system.glob(f"usr/lib/*-linux-gnu/{name}")
+                    found[name] = "/" + str(path.relative_to(self.system))
+                    missing.append(str(path))
+        return list(found.values())
 
     def pack(self, archive: pathlib.Path) -> None:
         # Not compressed: the emulated processor would take longer to unpack it than to read it.
@@ -60,7 +79,7 @@ class Image:
 
 
 def busybox(image: Image) -> None:
-    image.file(shutil.which("busybox") or "/bin/busybox", "/usr/bin/busybox")
+    image.file(str(image.system / "bin/busybox"), "/usr/bin/busybox")
 
 
 def modules(image: Image, folder: pathlib.Path) -> None:
@@ -78,5 +97,9 @@ def modules(image: Image, folder: pathlib.Path) -> None:
 
 def tools(image: Image) -> None:
     for tool in TOOLS:
-        if os.path.exists(tool):
-            image.program(os.path.realpath(tool), tool)
+        # What update-alternatives would have linked is not linked in a root that was only unpacked.
+        for name in (tool, f"{tool}.openbsd"):
+            found = image.system / name.lstrip("/")
+            if found.exists():
+                image.program(os.path.realpath(found), tool)
+                break

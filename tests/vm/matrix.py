@@ -8,6 +8,7 @@ SUITES = {"5.10": "bullseye", "6.1": "bookworm", "6.12": "trixie", "7.2": "sid"}
 KERNELS = tuple(SUITES)
 
 LENGTHS = ("6.12", "7.2")  # have sock_send_length and sock_recv_length (6.3)
+PASSES = ("tcp pass", "http pass")
 PASS_ITERATOR = "iter bpf_map_elem"
 PREEMPTS = ("7.2",)  # programs of tracepoints can be preempted (7.0)
 REGISTERS = ("6.1", "6.12", "7.2")  # have bpf_task_pt_regs (5.15)
@@ -34,8 +35,14 @@ def http_receive_fexit(kernel):
     return f"fentry, fexit tcp_recvmsg ({receive_arguments(kernel)} arguments)"
 
 
-def best(kernel):
+def best(kernel, architecture):
     """What the library has to choose by itself."""
+    if architecture == "arm64":
+        chosen = best(kernel, "amd64")
+        if kernel in ("5.10", "6.1"):  # fentry and fexit attach there from 6.4 on
+            return chosen | kprobe(kernel) | {"exec failure": "raw_tp sys_exit",
+                                              **{name: chosen[name] for name in PASSES}}
+        return chosen | {"exec failure": "fexit __arm64_sys_execve"}
     lengths = kernel in LENGTHS
     return {
         "process exec": "raw_tp sched_process_exec",
@@ -147,6 +154,7 @@ class LeftOut:
     why: str
     kernels: tuple = KERNELS
     rows: tuple = ()  # none: all
+    architectures: tuple = ("amd64", "arm64")
 
 
 LEFT_OUT = (
@@ -160,12 +168,15 @@ LEFT_OUT = (
             "for its turn, some 100 ms, holds a record back for longer than the join looks back"),
     LeftOut("StormTest.OnePage*:StormTest.OtherHandlers*:TcpTableTest.AReader*",
             "rest on how fast the reader is, compared with the kernel"),
+    LeftOut("CompatTest.*", "Debian's cloud kernels for arm64 take no 32-bit system calls",
+            architectures=("arm64",)),
     LeftOut("ExecFailureTest.TheReport*", "chooses mechanisms itself", rows=("sys_exit",)),
 )
 
 
-def filter_of(kernel, row):
+def filter_of(kernel, row, architecture):
     out = [each.scenarios for each in LEFT_OUT
-           if kernel in each.kernels and (not each.rows or row.name in each.rows)]
+           if kernel in each.kernels and architecture in each.architectures and
+           (not each.rows or row.name in each.rows)]
     always = () if row.cgroups else ALWAYS
     return ":".join(row.scenarios + always) + ("-" + ":".join(out) if out else "")

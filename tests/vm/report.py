@@ -55,15 +55,15 @@ def programs_of(lines):
     return {name: int(count) for _, name, count in found}
 
 
-def faults(row, ran, kernel, whole):
-    """What is wrong with a row, but for its scenarios."""
+def faults(row, ran, target, whole):
+    """What is wrong with a row, but for its scenarios. `target`: kernel and architecture."""
     found = []
     if ran.status != 0:
         found.append(f"status {ran.status}; the last words: " + " / ".join(ran.lines[-3:]))
     if ran.attach_seconds is not None and ran.attach_seconds > ATTACH_LIMIT_S:
         found.append(f"attached only after {ran.attach_seconds:.1f} s")
     if whole and not row.cgroups:
-        wanted = matrix.best(kernel) | row.forced
+        wanted = matrix.best(*target) | row.forced
         if row.command:  # the streams of "masflow doctor" have data by call
             del wanted["tcp pass"]
         chosen = chosen_by(ran.lines)
@@ -74,14 +74,14 @@ def faults(row, ran, kernel, whole):
     return found
 
 
-def show_row(row, ran, kernel, whole):
+def show_row(row, ran, target, whole):
     """Whether all is well with it."""
     scenarios = Scenarios(ran.lines)
     attached = "" if ran.attach_seconds is None else f"{ran.attach_seconds:.1f} s"
     print(f"{row.name:<14} {scenarios.count('ok'):>4} {scenarios.count('failed'):>6} "
           f"{scenarios.count('skipped'):>7} {scenarios.count('never ended'):>7} "
           f"{ran.seconds:>5.0f} s {attached:>9}")
-    wrong = faults(row, ran, kernel, whole)
+    wrong = faults(row, ran, target, whole)
     if not row.command and not scenarios.state:
         wrong.append("no scenario ran")
     for line in wrong:
@@ -94,7 +94,7 @@ def show_row(row, ran, kernel, whole):
     return not bad and not wrong
 
 
-def show(outcome, rows, kernel, whole):
+def show(outcome, rows, target, whole):
     """Prints it; whether all is well. `whole`: all scenarios of the rows were asked for."""
     ok = outcome.ended and not outcome.trouble
     for note in outcome.notes:
@@ -109,7 +109,7 @@ def show(outcome, rows, kernel, whole):
             print(f"{row.name:<14} never begun")
             ok = False
             continue
-        ok = show_row(row, ran, kernel, whole) and ok
+        ok = show_row(row, ran, target, whole) and ok
         programs = programs_of(ran.lines) | programs
     if programs:
         print(f"instructions that the verifier went through on {outcome.kernel}:")

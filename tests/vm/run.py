@@ -28,6 +28,8 @@ def arguments():
     parser = argparse.ArgumentParser()
     parser.add_argument("--kernel", choices=matrix.KERNELS, required=True)
     parser.add_argument("--architecture", choices=("amd64", "arm64"), default="amd64")
+    parser.add_argument("--system", type=pathlib.Path, default=pathlib.Path("/"),
+                        help="the root with the system's programs, for another architecture")
     parser.add_argument("--tests", required=True)
     parser.add_argument("--child", required=True)
     parser.add_argument("--masflow", required=True)
@@ -55,7 +57,7 @@ def fetch(suite, architecture, folder):
 
 
 def line_of(row, options):
-    patterns = options.filter or matrix.filter_of(options.kernel, row)
+    patterns = options.filter or matrix.filter_of(options.kernel, row, options.architecture)
     command = row.command or f"{options.tests} --gtest_color=no --gtest_filter='{patterns}'"
     if row.cgroups:
         command = f". /cgroups.sh; {row.cgroups}_cgroups && {command}"
@@ -66,15 +68,17 @@ def line_of(row, options):
 def main():
     options = arguments()
     emulator = {"amd64": "qemu-system-x86_64", "arm64": "qemu-system-aarch64"}
-    for tool in (emulator[options.architecture], "cpio", "xz", "busybox"):
+    for tool in (emulator[options.architecture], "cpio", "xz"):
         if shutil.which(tool) is None:
             sys.exit(f"{tool} is missing: docs/vm-tests.md names the packages")
+    if not (options.system / "bin/busybox").exists():
+        sys.exit(f"no busybox in {options.system}: docs/vm-tests.md names the packages")
     folder = options.folder.resolve()
     kernel = folder / "kernel"
     kernel.mkdir(parents=True, exist_ok=True)
     fetch(matrix.SUITES[options.kernel], options.architecture, kernel)
 
-    root = image.Image(folder / "root")
+    root = image.Image(folder / "root", options.system.resolve())
     image.busybox(root)
     image.tools(root)
     image.modules(root, kernel / "modules")
@@ -104,7 +108,8 @@ def main():
     if options.command:
         print("\n".join(outcome.rows["command"].lines))
         sys.exit(outcome.rows["command"].status)
-    ok = report.show(outcome, rows, options.kernel, not options.filter)
+    ok = report.show(outcome, rows, (options.kernel, options.architecture),
+                     not options.filter)
     print(f"{outcome.kernel or options.kernel}: {'ok' if ok else 'FAILED'}, {seconds} s in all, "
           f"of the processor {outcome.seconds:.0f} s; "
           f"the machine's words are in {folder}")
