@@ -81,8 +81,8 @@ std::vector<Choice> Choices() {
       // Nothing that loads, makes or attaches.
       {SYS_bpf,
        0,
-       {BPF_PROG_TEST_RUN, BPF_ITER_CREATE, BPF_OBJ_GET_INFO_BY_FD, BPF_MAP_LOOKUP_ELEM,
-        BPF_MAP_UPDATE_ELEM, BPF_MAP_DELETE_ELEM}},
+       {BPF_PROG_TEST_RUN, BPF_ITER_CREATE, BPF_MAP_GET_NEXT_KEY, BPF_OBJ_GET_INFO_BY_FD,
+        BPF_MAP_LOOKUP_ELEM, BPF_MAP_UPDATE_ELEM, BPF_MAP_DELETE_ELEM}},
       {SYS_ioctl, 1, {PERF_EVENT_IOC_DISABLE, FIONBIO, FIONREAD, TCGETS}},
       {SYS_prlimit64, 1, {RLIMIT_FSIZE}},  // how large a recording may become
       {SYS_fcntl, 1, {F_GETFL, F_SETFL, F_GETFD, F_SETFD}},

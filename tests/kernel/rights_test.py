@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import threading
 import unittest
+import urllib.request
 
 from command_test import Command, wait_until
 
@@ -153,6 +154,20 @@ class Given(Rights):
             self.assert_all_come(
                 self.ALL | {"tcp.listen", "process.fork"}, "--seccomp", "--snapshot", "--forks",
                 "--failed", "--listeners", "--record", os.path.join(folder, "trace.mfr"))
+
+    def test_few_system_calls_after_more_than_the_ring_holds(self):
+        with Scene() as scene, Command("--json", "--streams", "http", "--ring-bytes", "64K",
+                                       "--seccomp") as command:
+            command.wait_ready()
+            command.process.send_signal(signal.SIGSTOP)
+            url = f"http://127.0.0.1:{scene.server.server_port}/"
+            for _ in range(300):  # each with a connection that ends, which takes another way then
+                with urllib.request.urlopen(url) as answer:
+                    answer.read()
+            command.process.send_signal(signal.SIGCONT)
+            self.assertEqual(scene.play(command, {"http.exchange"}), {"http.exchange"})
+            self.assertEqual(command.interrupt(), 0, command.messages)
+            self.assertIn("ring full", command.messages[-1])
 
     def test_user_that_it_may_not_become(self):
         with Command("--user", "1", wrapper=nobody("bpf", "perfmon")) as command:
