@@ -96,19 +96,20 @@ bool IpAddress::is_loopback() const {
 }
 
 std::string ToString(const IpAddress& address) {
-  std::array<char, INET6_ADDRSTRLEN> text{};
   if (address.is_v6) {
+    std::array<char, INET6_ADDRSTRLEN> text{};
     inet_ntop(AF_INET6, address.bytes.data(), text.data(), text.size());
     return text.data();
   }
   // glibc's inet_ntop() formats by printf, which takes more than half of the time of a line.
-  char* const end = text.data() + text.size();
-  char* at = text.data();
+  std::string text;
   for (std::size_t i = 0; i < 4; ++i) {
-    *at = '.';
-    at = std::to_chars(i == 0 ? at : at + 1, end, address.bytes[i]).ptr;
+    std::array<char, 3> octet{};
+    const auto end = std::to_chars(octet.begin(), octet.end(), address.bytes[i]).ptr;
+    text.append(i == 0 ? "" : ".");
+    text.append(octet.data(), end);
   }
-  return std::string(text.data(), at);
+  return text;
 }
 
 std::string ToString(const Endpoint& endpoint) {
