@@ -130,8 +130,8 @@ void Move(int from, int to, std::string_view bytes) {
 // What a session's streams are kept by, and where their callbacks put lines.
 struct Watch {
   masflow::Session session;
-  std::string lines;
-  std::vector<std::shared_ptr<void>> streams;
+  std::string lines{};
+  std::vector<std::shared_ptr<void>> streams{};
   std::uint64_t events = 0;
 };
 
