@@ -57,6 +57,9 @@ class HostileRing final : public RecordSource {
   void Wake() override {}
   ClockMapping Clock() const override { return {.monotonic_ns = 1, .realtime_ns = 2}; }
   SupportReport Support() const override { return {}; }
+  std::uint64_t NameFailures() const override { return 0; }
+  std::vector<ProgramCost> Costs() const override { return {}; }
+  MemoryStats Memory() const override { return {}; }
   absl::Status EndStatus() const override { return absl::OkStatus(); }
   SourceCounters Counters(StreamKind stream) const override { return counters_[Index(stream)]; }
 
