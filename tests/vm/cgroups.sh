@@ -6,7 +6,7 @@
 # Before 5.11 a hierarchy of version 1 outlives its mount, and keeps its controllers, while pages
 # are charged to a cgroup that was removed. The third column counts those too.
 only_roots() {
-  for _ in $(seq 600); do
+  for _ in $(seq 100); do
     echo 3 >/proc/sys/vm/drop_caches
     awk '$2 != 0 && $3 > 1 { left = 1 } END { exit left }' /proc/cgroups && return
     sleep 0.1
