@@ -27,8 +27,6 @@ say "kernel $(uname -r)"
 for module in /modules/*.ko; do
   [ ! -e "$module" ] || insmod "$module" || say "no module $module"
 done
-. /cgroups.sh
-hybrid_cgroups
 
 # name|forced mechanisms|seconds|command
 while IFS='|' read -r name forced seconds command; do

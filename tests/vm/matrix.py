@@ -96,7 +96,7 @@ class Row:
     name: str
     forced: dict
     scenarios: tuple
-    cgroups: str = ""  # how they are set up, if not as the machine begins
+    cgroups: str = ""  # how they are set up, if not hybrid
     command: str = ""  # instead of scenarios
     smoke: tuple = ()  # the fewest scenarios that touch its mechanisms; none: all of them
 
@@ -129,7 +129,9 @@ COMMAND = "masflow doctor && echo attaching && masflow --duration 1s 2>&1"
 
 
 def rows(kernel):
-    found = [Row("command", {}, (), command=COMMAND),
+    # Version 2 first, see cgroups.sh; hybrid then stays.
+    found = [Row(f"cgroup-{kind}", {}, CGROUPS, kind) for kind in ("v2", "v1", "hybrid")]
+    found += [Row("command", {}, (), command=COMMAND),
              Row("best", {}, PROCESS + ALL_TCP + HTTP + ("Compat*",),
                  smoke=SMOKE_PROCESS + SMOKE_ENDS + SMOKE_CALLS + SMOKE_HTTP)]
     if kernel in LENGTHS:
@@ -143,7 +145,6 @@ def rows(kernel):
         found.append(Row("tracepoint", TRACEPOINT, ENDS, smoke=SMOKE_ENDS))
     found.append(Row("sys_exit", SYS_EXIT, ENDS + ("ExecFailure*", "CompatTest.AFailed*"),
                      smoke=SMOKE_ENDS + ("ExecFailureTest.EachError*", "CompatTest.AFailed*")))
-    found += [Row(f"cgroup-{kind}", {}, CGROUPS, kind) for kind in ("v1", "hybrid", "v2")]
     return found
 
 

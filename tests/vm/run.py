@@ -59,8 +59,7 @@ def fetch(suite, architecture, folder):
 def line_of(row, options):
     patterns = options.filter or matrix.filter_of(options.kernel, row, options.architecture)
     command = row.command or f"{options.tests} --gtest_color=no --gtest_filter='{patterns}'"
-    if row.cgroups:
-        command = f". /cgroups.sh; {row.cgroups}_cgroups && {command}"
+    command = f". /cgroups.sh; {row.cgroups or 'hybrid'}_cgroups && {command}"
     forced = ";".join(f"{hook}={mechanism}" for hook, mechanism in row.forced.items())
     return f"{row.name}|{forced}|{options.seconds}|{command}\n"
 
@@ -95,7 +94,8 @@ def main():
         rows = [dataclasses.replace(row, scenarios=row.smoke or row.scenarios) for row in rows]
     lines = "".join(line_of(row, options) for row in rows)
     if options.command:
-        lines = f"command||{options.seconds}|{options.command}\n"
+        lines = (f"command||{options.seconds}|"
+                 f". /cgroups.sh; hybrid_cgroups && {{ {options.command}; }}\n")
     root.text("rows", lines)
     root.pack(folder / "initramfs")
 
