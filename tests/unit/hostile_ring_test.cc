@@ -27,7 +27,9 @@ std::vector<std::byte> Record(std::uint16_t kind, std::size_t size, int fill,
   std::memset(&header, fill, sizeof(header));
   header.kind = kind;
   header.size = claimed;
-  std::memcpy(record.data(), &header, std::min(size, sizeof(header)));
+  // Not by memcpy(): a record of no bytes has no memory.
+  std::copy_n(reinterpret_cast<const std::byte*>(&header), std::min(size, sizeof(header)),
+              record.begin());
   return record;
 }
 
