@@ -3,6 +3,7 @@
 // Records of the worst sizes through a whole session: it goes on, and accounts for each.
 #include "../fuzz/hostile_ring.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
