@@ -9,6 +9,7 @@
 #include "core/unique_fd.h"
 #include "live.h"
 #include "spawn.h"
+#include "verified.h"
 
 namespace masflow::kernel_test {
 namespace {
@@ -41,6 +42,12 @@ TEST_F(CostTest, RunsAndTheirTimeAreCountedByProgram) {
     EXPECT_EQ(after.stream, StreamKind::kProcess);
     EXPECT_GE(after.runs - before.runs, static_cast<std::uint64_t>(kExecs));
     EXPECT_GT(after.run_time, before.run_time);
+    // Also the second programs that some kernels need.
+    for (const auto& [program, instructions] : VerifiedInstructions()) {
+      if (!program.starts_with("mf_cgroup_")) {  // of no stream
+        EXPECT_EQ(CostOf(session->stats(), program).program, program);
+      }
+    }
   }
   EXPECT_TRUE(session->stats().programs.empty());
 }

@@ -54,7 +54,7 @@ absl::Status StreamFeed::Begin(std::unique_ptr<HookPlan> plan, const HookPlan::O
 }
 
 void StreamFeed::NoteAttached(bpf_object* object, const HookCandidate& chosen) {
-  for (const std::string& name : chosen.programs) {
+  for (const std::string& name : chosen.AllPrograms()) {
     attached_.push_back({name, DescriptorOf(object, name)});
   }
 }
