@@ -147,9 +147,22 @@ static __always_inline void judge_message(struct mf_http_conn *conn, struct mf_c
   }
 }
 
-/* In the middle of a message: a response that follows another one, or a request? */
-static __always_inline void judge_middle(struct mf_http_conn *conn, struct mf_http_scratch *scratch,
-                                         u8 way)
+/* What no hook saw of the other way: a program took it out of the socket, or gave it in, by other
+ * means. Of a thread amid a call of its own this may say so too early. */
+static __always_inline bool other_way_moved(struct mf_http_conn *conn, struct sock *sk, u8 way)
+{
+  struct tcp_sock *tp = (struct tcp_sock *)sk;
+
+  if (READ(tp, inet_conn.icsk_ulp_ops)) /* see skip_gap() */
+    return false;
+  return way == MF_WAY_SENT ? READ(tp, copied_seq) != conn->ways[MF_WAY_RECEIVED].seq
+                            : READ(tp, write_seq) != conn->ways[MF_WAY_SENT].seq;
+}
+
+/* In the middle of a message: a response that follows another one, or a request? If it answers a
+ * request that no hook saw, that is lost. */
+static __always_inline void judge_middle(struct mf_http_conn *conn, struct sock *sk,
+                                         struct mf_http_scratch *scratch, u8 way)
 {
   u64 prefix;
 
@@ -159,6 +172,8 @@ static __always_inline void judge_middle(struct mf_http_conn *conn, struct mf_ht
     return;
   flow_of(conn, way)->budget = capture_of(conn, way);
   scratch->call.flags |= MF_HTTP_START;
+  if (conn->request_way != way && other_way_moved(conn, sk, way))
+    count_unread();
 }
 
 /* Up to `wanted` bytes of the call into the record. */
@@ -177,8 +192,8 @@ static __always_inline u32 copy(struct mf_http_scratch *scratch, u8 way, u32 wan
  * in the middle of a way where the bytes look like it: interim and pipelined responses. How
  * many bytes were copied.
  */
-static __always_inline u32 look_at(struct mf_http_conn *conn, struct mf_http_scratch *scratch,
-                                   u8 way)
+static __always_inline u32 look_at(struct mf_http_conn *conn, struct sock *sk,
+                                   struct mf_http_scratch *scratch, u8 way)
 {
   struct mf_http_flow *flow = flow_of(conn, way);
   struct mf_call *call = &scratch->call;
@@ -206,7 +221,7 @@ static __always_inline u32 look_at(struct mf_http_conn *conn, struct mf_http_scr
     return copied;
   }
   if (flow->prefix_len >= MF_HEAD_PREFIX) {
-    judge_middle(conn, scratch, way);
+    judge_middle(conn, sk, scratch, way);
   } else {
     size = read_prefix(&prefix, scratch, way);
     call->faulted = !size;
@@ -289,7 +304,7 @@ static __always_inline void on_moved(struct mf_http_conn *conn, struct sock *sk,
   call->faulted = false;
   conn->last_way = way;
   skip_gap(conn, sk, way, call->end_seq - (call->begins ? 0 : call->bytes), call->end_seq);
-  captured = look_at(conn, scratch, way);
+  captured = look_at(conn, sk, scratch, way);
   if (conn->state == MF_HTTP_UNSURE && conn->doubt >= MF_DOUBT_OFF) {
     conn->state = MF_HTTP_NO;
     send_end(conn, MF_HTTP_END_NOT_HTTP);

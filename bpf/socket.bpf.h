@@ -18,6 +18,7 @@
 #define AF_INET 2
 #define AF_INET6 10
 #define IPPROTO_TCP 6
+#define IPPROTO_MPTCP 262
 #define SOCK_STREAM 1
 
 /* States of a TCP socket, from include/net/tcp_states.h; part of the kernel's ABI. */
@@ -65,7 +66,6 @@ struct {
   __type(value, u8);
 } filter_addresses SEC(".maps");
 
-/* MPTCP's own sockets have another protocol; its subflows are TCP. */
 static __always_inline bool has_tcp_protocol(struct sock *sk)
 {
   u16 family = READ(sk, __sk_common.skc_family);
@@ -77,6 +77,18 @@ static __always_inline bool has_tcp_protocol(struct sock *sk)
 static __always_inline bool is_tcp(struct sock *sk)
 {
   return has_tcp_protocol(sk) && READ(sk, sk_type) == SOCK_STREAM;
+}
+
+/*
+ * The TCP socket behind one that a program holds, or NULL. That of Multipath TCP has another
+ * protocol (5.6), and its first subflow is the TCP that connects, listens or is accepted. Some
+ * servers listen with it by default, and get plain TCP of clients that do not know it.
+ */
+static __always_inline struct sock *tcp_behind(struct sock *sk)
+{
+  if (sk && bpf_core_type_exists(struct mptcp_sock) && READ(sk, sk_protocol) == IPPROTO_MPTCP)
+    sk = READ((struct mptcp_sock *)sk, first);
+  return sk && is_tcp(sk) ? sk : NULL;
 }
 
 /* Of a socket that the verifier knows, by plain loads. NULL: it is of another kind, as a raw one
@@ -209,7 +221,6 @@ static __always_inline struct sock *tcp_socket_of(u32 fd)
   struct file **slots;
   struct file *file = NULL;
   struct socket *socket;
-  struct sock *sk;
 
   if (fd >= READ(table, max_fds))
     return NULL;
@@ -218,8 +229,7 @@ static __always_inline struct sock *tcp_socket_of(u32 fd)
   if (!file || READ(file, f_inode, i_sb, s_magic) != SOCKFS_MAGIC)
     return NULL;
   socket = READ(file, private_data);
-  sk = READ(socket, sk);
-  return sk && is_tcp(sk) ? sk : NULL;
+  return tcp_behind(READ(socket, sk));
 }
 
 #endif /* MASFLOW_SOCKET_BPF_H */

@@ -26,13 +26,11 @@ bool listening_full = false;
 static __always_inline struct sock *tcp_socket_of_file(struct task_struct *task, struct file *file)
 {
   struct socket *socket;
-  struct sock *sk;
 
   if (!task || !file || READ(file, f_inode, i_sb, s_magic) != SOCKFS_MAGIC)
     return NULL;
   socket = READ(file, private_data);
-  sk = READ(socket, sk);
-  return sk && is_tcp(sk) ? sk : NULL;
+  return tcp_behind(READ(socket, sk));
 }
 
 static __always_inline bool adopt(struct sock *sk, struct task_struct *task, struct mf_conn **out)

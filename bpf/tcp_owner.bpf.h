@@ -26,14 +26,15 @@ static __always_inline void infer_owner(struct mf_conn *conn)
 
 /* One copy for all programs that end up here. Hidden and not static: the names of static functions
  * are stripped, and libbpf finds none then. */
-__hidden __noinline int on_accept(struct sock *sk)
+__hidden __noinline int on_accept(struct sock *accepted)
 {
+  struct sock *sk = tcp_behind(accepted);
   struct task_struct *task = current_task();
   struct mf_conn *conn;
   struct mf_tcp_counters counters;
   u8 phase;
 
-  if (!sk || !is_tcp(sk))
+  if (!sk)
     return 0;
   conn = find_connection(sk);
   if (is_kernel_thread(task)) { /* the kernel's own server */

@@ -10,7 +10,9 @@ import subprocess
 # The tests run these by their usual paths; as busybox's applets they would have other images.
 TOOLS = ("/bin/sh", "/bin/ls", "/bin/cat", "/bin/true", "/bin/false", "/usr/bin/nc",
          "/usr/bin/curl", "/usr/bin/sleep", "/bin/ip")
-MODULES = ("tun", "tls")
+# In the order in which they need each other.
+MODULES = ("tun", "tls", "ctr", "gf128mul", "ghash-generic", "crypto_null",
+           "gcm")
 UNPACK = {".xz": ("xz", "-dc"), ".zst": ("zstd", "-dcq"), ".gz": ("gzip", "-dc")}
 
 
@@ -85,9 +87,9 @@ def busybox(image: Image) -> None:
 def modules(image: Image, folder: pathlib.Path) -> None:
     """Those that the tests use and that are not part of the kernel itself."""
     (image.root / "modules").mkdir()
-    for name in MODULES:
+    for place, name in enumerate(MODULES):
         for found in folder.rglob(f"{name}.ko*"):
-            target = image.root / "modules" / f"{name}.ko"
+            target = image.root / "modules" / f"{place}-{name}.ko"
             if found.suffix == ".ko":
                 shutil.copyfile(found, target)
             else:

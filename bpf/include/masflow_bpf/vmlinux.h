@@ -317,6 +317,10 @@ struct tcp_sock {
   u32 rcv_nxt;
 };
 
+struct mptcp_sock {
+  struct sock *first;
+};
+
 struct iovec;
 
 enum iter_type {

@@ -11,6 +11,8 @@ constexpr char kByLengthLimits[] =
     "messages sent or received by io_uring, by sendmmsg and recvmmsg, and by 32-bit programs "
     "cannot be read; each call that moves bytes pays some 100 ns, one that is captured some 600";
 
+constexpr char kNoTls[] = "what the kernel encrypts (kTLS) is not seen";
+
 HookPoint SendPoint(const Environment& environment) {
   return {.name = "http send",
           .candidates = {{.mechanism = "tp_btf sock_send_length",
@@ -19,9 +21,11 @@ HookPoint SendPoint(const Environment& environment) {
                           .unfit = environment.WhyNoTracepoint("sock_send_length")},
                          {.mechanism = "fentry, fexit tcp_sendmsg_locked",
                           .programs = {"mf_http_send_fe", "mf_http_send_fx"},
+                          .limits = kNoTls,
                           .unfit = environment.WhyNoFexit("tcp_sendmsg_locked")},
                          {.mechanism = "kprobe tcp_sendmsg_locked, release_sock",
                           .programs = {"mf_http_send_kp", "mf_http_rel_kp"},
+                          .limits = kNoTls,
                           .unfit = Environment::WhyNoKprobe()}}};
 }
 
@@ -31,22 +35,23 @@ HookPoint ReceivePoint(const Environment& environment) {
     return {.mechanism = std::string(kMechanism) + " (" + std::to_string(arguments) + " arguments)",
             .programs = {"mf_http_recv_fe", "mf_http_recv_f" + std::to_string(arguments)},
             .maps = {"http_reads"},
-            .limits = "splice from a socket is counted, not read",
+            .limits = std::string("splice from a socket is counted, not read; ") + kNoTls,
             .unfit = environment.WhyNoFexit("tcp_recvmsg", arguments)};
   };
   return {.name = "http receive",
-          .candidates = {{.mechanism = "tp_btf sock_recv_length",
-                          .programs = {"mf_http_recv"},
-                          .limits = kByLengthLimits,
-                          .unfit = environment.WhyNoTracepoint("sock_recv_length")},
-                         fexit(4),
-                         fexit(5),
-                         fexit(6),
-                         {.mechanism = "kprobe tcp_recvmsg, raw_tp tcp_rcv_space_adjust",
-                          .programs = {"mf_http_recv_kp", "mf_http_recv_ra"},
-                          .maps = {"http_reads"},
-                          .limits = "a call is told in parts, one a packet buffer",
-                          .unfit = Environment::WhyNoKprobe()}}};
+          .candidates = {
+              {.mechanism = "tp_btf sock_recv_length",
+               .programs = {"mf_http_recv"},
+               .limits = kByLengthLimits,
+               .unfit = environment.WhyNoTracepoint("sock_recv_length")},
+              fexit(4),
+              fexit(5),
+              fexit(6),
+              {.mechanism = "kprobe tcp_recvmsg, raw_tp tcp_rcv_space_adjust",
+               .programs = {"mf_http_recv_kp", "mf_http_recv_ra"},
+               .maps = {"http_reads"},
+               .limits = std::string("a call is told in parts, one a packet buffer; ") + kNoTls,
+               .unfit = Environment::WhyNoKprobe()}}};
 }
 
 HookPoint PassPoint(const Environment& environment) {

@@ -62,14 +62,19 @@ HookPoint ConnectErrorPoint(const Environment& environment) {
                           .limits = std::string(kConnectLimits) + kSysExitCost}}};
 }
 
+constexpr char kTlsInRecords[] =
+    "of what the kernel encrypts (kTLS) some is not seen, the rest as its records";
+
 HookPoint SendPoint(const Environment& environment) {
   HookCandidate fexit{.mechanism = "fexit tcp_sendmsg",
                       .programs = {"mf_send_fx"},
+                      .limits = kTlsInRecords,
                       .unfit = environment.WhyNoFexit("tcp_sendmsg")};
-  HookCandidate kprobe{.mechanism = "kprobe tcp_sendmsg_locked, release_sock",
-                       .programs = {"mf_send_kp", "mf_release_kp"},
-                       .limits = "a call that waits for room is told in parts",
-                       .unfit = Environment::WhyNoKprobe()};
+  HookCandidate kprobe{
+      .mechanism = "kprobe tcp_sendmsg_locked, release_sock",
+      .programs = {"mf_send_kp", "mf_release_kp"},
+      .limits = std::string("a call that waits for room is told in parts; ") + kTlsInRecords,
+      .unfit = Environment::WhyNoKprobe()};
   if (environment.FunctionArguments("tcp_sendpage") != 0) {  // sendfile, before 6.5
     fexit.mechanism += ", tcp_sendpage";
     fexit.programs.push_back("mf_sendpage_fx");
@@ -91,6 +96,7 @@ HookPoint ReceivePoint(const Environment& environment) {
   const auto fexit = [&](int arguments) -> HookCandidate {
     return {.mechanism = std::string(kMechanism) + " (" + std::to_string(arguments) + " arguments)",
             .programs = {"mf_recv_fx" + std::to_string(arguments), "mf_splice_fx"},
+            .limits = std::string("zero-copy receive is not seen; ") + kTlsInRecords,
             .unfit = environment.WhyNoFexit("tcp_recvmsg", arguments)};
   };
   return {.name = "tcp receive",
@@ -104,7 +110,8 @@ HookPoint ReceivePoint(const Environment& environment) {
                          fexit(6),
                          {.mechanism = "raw_tp tcp_rcv_space_adjust",
                           .programs = {"mf_recv_ra"},
-                          .limits = "a call is told in parts, one a packet buffer"}}};
+                          .limits = std::string("a call is told in parts, one a packet buffer; ") +
+                                    kTlsInRecords}}};
 }
 
 HookPoint PassPoint(const Environment& environment) {

@@ -34,7 +34,8 @@ UniqueFd OpenTracefs() {
   return UniqueFd(fsmount(context.get(), FSMOUNT_CLOEXEC, 0));
 }
 
-// What perf_event_open calls a tracepoint; 0 with errno.
+}  // namespace
+
 std::uint64_t TracepointId(const std::string& group_and_name) {
   const UniqueFd tracefs = OpenTracefs();
   if (!tracefs.valid()) {
@@ -48,8 +49,6 @@ std::uint64_t TracepointId(const std::string& group_and_name) {
   }
   return std::strtoull(text.data(), nullptr, 10);
 }
-
-}  // namespace
 
 bpf_link* AttachTracepoint(bpf_program* program) {
   const std::string section = bpf_program__section_name(program);
