@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <exception>
+#include <new>
 #include <string>
 
 #include <absl/status/statusor.h>
@@ -60,8 +61,11 @@ int Main(int argc, char** argv) {
 int main(int argc, char** argv) {
   try {
     return masflow_cli::Main(argc, argv);
-  } catch (const std::exception& error) {
-    masflow_cli::Say(error.what());
+  } catch (const std::bad_alloc&) {
+    masflow_cli::Say("there is no memory left for it");
+    return masflow_cli::kFailure;
+  } catch (const std::exception& error) {  // of Asio, as it asks the kernel for descriptors
+    masflow_cli::Say(std::string("cannot go on: ") + error.what());
     return masflow_cli::kFailure;
   }
 }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What may go wrong around the command: it says so, or goes on, and leaves nothing behind.
 
-Environment: MASFLOW is the path of the command, MF_BPF_FAILURE that of the library that lets bpf()
+Environment: MASFLOW is the path of the command, MF_CALL_FAILURE that of the library that lets bpf()
 fail. MF_FAULTS=all tries each call and 200 kills instead of some. Needs root, unshare and bpftool.
 """
 import errno
@@ -15,7 +15,7 @@ import unittest
 from command_test import Command, DEADLINE_S, existing, objects_of, storm, wait_until
 
 ALL = os.environ.get("MF_FAULTS") == "all"
-FAILURE = os.environ["MF_BPF_FAILURE"]
+FAILURE = os.environ["MF_CALL_FAILURE"]
 KILLS = 200 if ALL else 25
 # The calls of which one shall fail: of all streams each takes the verifier a second or more.
 STEP = 1 if ALL else 11
@@ -50,28 +50,29 @@ class Kill(unittest.TestCase):
         self.assertIn(True, states)
 
 
-class Bpf(unittest.TestCase):
-    def run_with(self, number, error):
-        """Exit code, messages and how many bpf() calls there were."""
-        wrapper = ("env", f"LD_PRELOAD={FAILURE}", f"MF_FAIL_AT={number}",
-                   f"MF_FAIL_WITH={error}")
-        with Command("--duration", "20ms", "--snapshot", "--streams", STREAMS,
+class Calls(unittest.TestCase):
+    def run_with(self, kind, number, error, streams):
+        """Exit code, messages and how many calls of this kind there were."""
+        wrapper = ("env", f"LD_PRELOAD={FAILURE}", f"MF_FAIL_CALLS={kind}",
+                   f"MF_FAIL_AT={number}", f"MF_FAIL_WITH={error}")
+        with Command("--duration", "20ms", "--snapshot", "--streams", streams,
                      wrapper=wrapper) as command:
             # On a busy machine the verifier takes its time.
             code = command.end(5 * DEADLINE_S)
-            calls = [int(line.removeprefix("bpf calls: ")) for line in command.messages
-                     if line.startswith("bpf calls: ")]
+            calls = [int(line.removeprefix("calls: ")) for line in command.messages
+                     if line.startswith("calls: ")]
             return code, [m for m in command.messages if m.startswith("masflow: ")], calls
 
-    def test_each_call_may_fail(self):
-        code, _, calls = self.run_with(0, 0)
+    def each_may_fail(self, kind, errors, step, streams):
+        """It refuses to start or ends with a sentence that says why, or it goes on."""
+        code, _, calls = self.run_with(kind, 0, 0, streams)
         self.assertEqual(code, 0)
         self.assertGreater(calls[0], 20)
         refused = went_on = 0
-        for number in range(1, calls[0] + 1, STEP):
-            for error in (errno.ENOMEM, errno.EPERM) if ALL else (errno.ENOMEM,):
-                with self.subTest(f"bpf() number {number}: {errno.errorcode[error]}"):
-                    code, messages, _ = self.run_with(number, error)
+        for number in range(1, calls[0] + 1, step):
+            for error in errors:
+                with self.subTest(f"{kind} call {number}: {errno.errorcode[error]}"):
+                    code, messages, _ = self.run_with(kind, number, error, streams)
                     if code == 0:
                         went_on += 1
                         self.assertRegex(messages[0], "^masflow: ready")
@@ -81,6 +82,17 @@ class Bpf(unittest.TestCase):
                         self.assertRegex(messages[-1], "^masflow: .{20,}")
         self.assertTrue(refused > 0 or not ALL)
         self.assertGreater(went_on, 0)
+
+    def test_bpf(self):
+        self.each_may_fail("bpf", (errno.ENOMEM, errno.EPERM) if ALL else (errno.ENOMEM,),
+                           STEP, STREAMS)
+
+    def test_memory(self):
+        # Some 3,000 to start and stop the stream of processes.
+        self.each_may_fail("memory", (errno.ENOMEM,), 7 if ALL else 139, "process")
+
+    def test_wait(self):
+        self.each_may_fail("wait", (errno.ENOMEM,), 1 if ALL else 5, "process")
 
 
 class Disk(unittest.TestCase):

@@ -102,7 +102,7 @@ class Row:
 
 
 PROCESS = ("Exec*", "Exit*", "Each/Exit*", "Fork*", "Filter*", "Snapshot*", "Record*", "Host*",
-           "Lifecycle*", "Environment*", "Fallback*", "Wakeup*", "Storm*", "Ring/*", "Memory*")
+           "Lifecycle*", "Environment*", "Fallback*", "Clock*", "Wakeup*", "Storm*", "Ring/*", "Memory*")
 ENDS = ("TcpAccept*", "TcpConnectError*", "CompatTest.AnAccept*", "CompatTest.AConnect*")
 OTHER_WAYS = ("Ktls*", "Mptcp*", "Zerocopy*")
 CALLS = ("TcpCall*", "TcpBytesTest.ByInterval") + OTHER_WAYS
