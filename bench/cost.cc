@@ -9,14 +9,8 @@
 // Prints "cost", the operation, what is done with its events, by how much it took longer and how
 // long it takes without, before and after that, in ns. In a machine whose clock counts instructions
 // (tests/vm/cost.py) these are instructions, and the same in each run.
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <spawn.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -28,26 +22,16 @@
 #include <utility>
 #include <vector>
 
+#include "loopback.h"
 #include <masflow/masflow.h>
 
-extern char** environ;
-
 namespace {
+
+using namespace masflow_bench;
 
 using Clock = std::chrono::steady_clock;
 
 constexpr int kTurns = 5;
-constexpr std::string_view kRequest =
-    "GET /index.html?a=b HTTP/1.1\r\nHost: www.example.com\r\nUser-Agent: cost/1.0\r\n"
-    "Accept: */*\r\n\r\n";
-constexpr std::string_view kResponse =
-    "HTTP/1.1 200 OK\r\nServer: cost\r\nContent-Type: text/plain\r\nContent-Length: 12\r\n"
-    "Connection: keep-alive\r\n\r\nHello there\n";
-
-[[noreturn]] void Die(std::string_view what) {
-  std::fprintf(stderr, "masflow_cost: %.*s\n", static_cast<int>(what.size()), what.data());
-  std::exit(1);
-}
 
 template <class Value>
 Value ValueOf(absl::StatusOr<Value> value) {
@@ -55,74 +39,6 @@ Value ValueOf(absl::StatusOr<Value> value) {
     Die(std::string(value.status().message()));
   }
   return *std::move(value);
-}
-
-// ---- what the machine does ----
-
-void Execute(const std::string& program) {
-  char* const arguments[] = {const_cast<char*>(program.c_str()), nullptr};
-  pid_t child = -1;
-  int status = 0;
-  if (posix_spawn(&child, program.c_str(), nullptr, nullptr, arguments, environ) != 0 ||
-      waitpid(child, &status, 0) != child || status != 0) {
-    Die("cannot execute " + program);
-  }
-}
-
-struct Pair {
-  int client = -1;
-  int server = -1;
-};
-
-// On the loopback; the connections are made by this process with itself.
-class Listener {
- public:
-  Listener() : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    address_.sin_family = AF_INET;
-    address_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof(address_);
-    auto* const any = reinterpret_cast<sockaddr*>(&address_);
-    if (bind(fd_, any, size) != 0 || listen(fd_, 16) != 0 || getsockname(fd_, any, &size) != 0) {
-      Die("cannot listen on the loopback");
-    }
-  }
-  ~Listener() { close(fd_); }
-  Listener(const Listener&) = delete;
-  Listener& operator=(const Listener&) = delete;
-
-  Pair Connect() const {
-    Pair pair{.client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-    if (connect(pair.client, reinterpret_cast<const sockaddr*>(&address_), sizeof(address_)) != 0) {
-      Die("cannot connect");
-    }
-    pair.server = accept(fd_, nullptr, nullptr);
-    const int on = 1;
-    setsockopt(pair.client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    setsockopt(pair.server, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    return pair;
-  }
-
- private:
-  const int fd_;
-  sockaddr_in address_{};
-};
-
-// The client ends it: both ends close.
-void Close(const Pair& pair) {
-  close(pair.client);
-  char byte = 0;
-  if (read(pair.server, &byte, 1) != 0) {
-    Die("the end of a connection does not come");
-  }
-  close(pair.server);
-}
-
-void Move(int from, int to, std::string_view bytes) {
-  std::array<char, 512> buffer;
-  if (write(from, bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()) ||
-      read(to, buffer.data(), buffer.size()) != static_cast<ssize_t>(bytes.size())) {
-    Die("cannot move bytes");
-  }
 }
 
 // ---- what MasFlow does with it ----

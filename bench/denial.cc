@@ -7,13 +7,6 @@
 //
 // For each attack the median ratio of the two times, and what share of a processor the reader took.
 // Needs root.
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <spawn.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -26,55 +19,28 @@
 #include <thread>
 #include <vector>
 
+#include "loopback.h"
 #include <masflow/masflow.h>
 
 namespace {
+
+using namespace masflow_bench;
 
 using Seconds = std::chrono::duration<double>;
 
 constexpr int kAttackers = 2;
 
-[[noreturn]] void Fail(const std::string& what) {
-  std::fprintf(stderr, "%s\n", what.c_str());
-  std::exit(1);
-}
-
-void Check(bool holds, const char* what) {
-  if (!holds) {
-    Fail(std::string(what) + " failed");
-  }
-}
-
 void MakeProcesses(int count) {
-  char program[] = "/bin/true";
-  char* const argv[] = {program, nullptr};
   for (int i = 0; i < count; ++i) {
-    pid_t pid = -1;
-    int status = 0;
-    Check(posix_spawn(&pid, program, nullptr, nullptr, argv, environ) == 0, "posix_spawn");
-    Check(waitpid(pid, &status, 0) == pid, "waitpid");
+    Execute("/bin/true");
   }
 }
 
 void MakeConnections(int count) {
-  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  auto* const end = reinterpret_cast<sockaddr*>(&address);
-  Check(bind(listener, end, size) == 0 && listen(listener, 16) == 0, "listen");
-  Check(getsockname(listener, end, &size) == 0, "getsockname");
-  const linger reset{.l_onoff = 1, .l_linger = 0};  // so that ports do not run out
+  const Listener listener;
   for (int i = 0; i < count; ++i) {
-    const int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    setsockopt(client, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
-    Check(connect(client, end, size) == 0, "connect");
-    const int server = accept(listener, nullptr, nullptr);
-    close(client);
-    close(server);
+    Reset(listener.Connect());  // so that ports do not run out
   }
-  close(listener);
 }
 
 // Of the library's thread, so far.
@@ -88,7 +54,7 @@ Seconds ReaderTime() {
       return Seconds(nanoseconds / 1e9);
     }
   }
-  Fail("the library's thread is not there");
+  Die("the library's thread is not there");
 }
 
 Seconds Timed(const std::function<void()>& attack) {
@@ -114,13 +80,13 @@ struct Watched {
 Watched TimedWatched(const std::function<void()>& attack) {
   auto session = masflow::Session::Create();
   if (!session.ok()) {
-    Fail(session.status().ToString());
+    Die(session.status().ToString());
   }
   auto processes = masflow::ProcessStream::Open(*session);
   auto connections = masflow::TcpStream::Open(*session);
   auto exchanges = masflow::HttpStream::Open(*session);
   if (!processes.ok() || !connections.ok() || !exchanges.ok()) {
-    Fail("a stream cannot be opened");
+    Die("a stream cannot be opened");
   }
   std::uint64_t heard = 0;
   const auto hear = [&heard](const auto&) { ++heard; };
@@ -130,7 +96,9 @@ Watched TimedWatched(const std::function<void()>& attack) {
   connections->OnAccept(hear);
   connections->OnClose(hear);
   exchanges->OnExchange(hear);
-  Check(session->RunInThread().ok(), "RunInThread");
+  if (!session->RunInThread().ok()) {
+    Die("the library's thread does not start");
+  }
   Watched run;
   run.time = Timed(attack);
   run.reader = ReaderTime() / run.time;
@@ -172,7 +140,7 @@ void Compare(const char* name, int pairs, const std::function<void()>& attack) {
 int Argument(int argc, char** argv, int index, int otherwise) {
   const int value = argc > index ? std::atoi(argv[index]) : otherwise;
   if (value <= 0) {
-    Fail("usage: masflow_denial [<pairs> [<processes> [<connections>]]]");
+    Die("usage: masflow_denial [<pairs> [<processes> [<connections>]]]");
   }
   return value;
 }

@@ -293,6 +293,30 @@ class LiveTcp(unittest.TestCase):
         self.assertTrue(all(event["masflow.pre_existing"] for event in events))
 
 
+class LiveHttp(unittest.TestCase):
+    def test_what_passed_before_the_stop_is_still_shown(self):
+        exchanges = 2000
+        request = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+        response = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+        with socket.create_server(("127.0.0.1", 0)) as server, \
+             Command("--streams", "http", "--port", str(server.getsockname()[1])) as command:
+            command.wait_ready()
+            command.process.send_signal(signal.SIGSTOP)  # so that all of it is yet to be read
+            with socket.create_connection(server.getsockname()) as client:
+                accepted, _ = server.accept()
+                with accepted:
+                    for _ in range(exchanges):
+                        client.sendall(request)
+                        self.assertEqual(accepted.recv(4096), request)
+                        accepted.sendall(response)
+                        self.assertEqual(client.recv(4096), response)
+            command.process.send_signal(signal.SIGINT)
+            command.process.send_signal(signal.SIGCONT)
+            self.assertEqual(command.end(), 0)
+            self.assertEqual(len(command.lines()), 2 * exchanges)
+            self.assertEqual(command.messages[-1], f"masflow: {2 * exchanges} events, 0 lost")
+
+
 class NothingIsLeft(unittest.TestCase):
     def end_amid_storm(self, end):
         with Command() as command:
