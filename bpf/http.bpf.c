@@ -56,17 +56,6 @@ static __always_inline void set_origin(struct mf_http_conn *conn, struct sock *s
     conn->role = sent ? MF_ROLE_CLIENT : MF_ROLE_SERVER;
 }
 
-/* The table is full: what looks like a request would have been an exchange. */
-static __always_inline void count_untracked(struct mf_http_scratch *scratch, u8 way)
-{
-  u64 prefix;
-
-  if (!scratch->call.payload.readable || read_prefix(&prefix, scratch, way) != MF_HEAD_PREFIX ||
-      !begins_known_request(prefix))
-    return;
-  count_due_and_lost(&http_state, MF_LOST_TABLE_FULL);
-}
-
 static __always_inline void count_unread(void)
 {
   count_due_and_lost(&http_state, MF_LOST_UNREAD);
@@ -367,6 +356,33 @@ static __always_inline struct mf_http_conn *find_or_begin(struct sock *sk, u32 p
   bpf_probe_read_kernel(&address, sizeof(address), &sk); /* see identify() */
   mf_http_begin(address, way);
   return find_http(sk);
+}
+
+/* The table is full: what looks like a request, of a connection to be followed, would have been an
+ * exchange. As mf_http_begin. */
+__noinline int mf_http_untracked(u64 address, u32 way)
+{
+  struct mf_http_scratch *scratch = scratch_of(way);
+  struct sock *sk = (struct sock *)address;
+  struct mf_tcp ends;
+  u64 prefix;
+
+  if (!scratch || !scratch->call.payload.readable ||
+      read_prefix(&prefix, scratch, way) != MF_HEAD_PREFIX || !begins_known_request(prefix))
+    return 0;
+  __builtin_memset(&ends, 0, sizeof(ends));
+  read_ends(&ends, sk);
+  if (is_followed(sk, &ends))
+    count_due_and_lost(&http_state, MF_LOST_TABLE_FULL);
+  return 0;
+}
+
+static __always_inline void count_untracked(struct sock *sk, u8 way)
+{
+  u64 address = 0;
+
+  bpf_probe_read_kernel(&address, sizeof(address), &sk); /* see identify() */
+  mf_http_untracked(address, way);
 }
 
 #include "http_hooks.bpf.h"

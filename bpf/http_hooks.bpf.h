@@ -51,7 +51,7 @@ static __always_inline int on_length(u64 *ctx, u8 way)
   task = bpf_get_current_task_btf();
   find_call_payload(&call->payload, task, sk, way);
   if (!conn) {
-    count_untracked(scratch, way);
+    count_untracked(sk, way);
     return 0;
   }
   if (way == MF_WAY_RECEIVED && (flags & MSG_TRUNC)) /* the bytes were thrown away */
@@ -121,7 +121,7 @@ static __always_inline int on_tcp_call(struct sock *sk, struct mf_http_scratch *
                 READ(sk, __sk_common.skc_dport);
   conn = find_or_begin(sk, call->ports, way);
   if (!conn) {
-    count_untracked(scratch, way);
+    count_untracked(sk, way);
     return 0;
   }
   if (conn->state == MF_HTTP_NO)

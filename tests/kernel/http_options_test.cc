@@ -173,6 +173,29 @@ TEST_F(HttpOptionsTest, AFullTableIsCounted) {
   EXPECT_EQ(live->events().back().target, "/b");
 }
 
+TEST_F(HttpOptionsTest, AFullTable_DoesNotCountWhatIsFilteredOut) {
+  constexpr std::size_t kTable = 64;
+  const Listener listener = Listen();
+  const Listener other = Listen();
+  const auto live =
+      HttpLive::Open({.filter = {.ports = {listener.port}}, .max_connections = kTable});
+  ASSERT_NE(live, nullptr);
+  std::vector<Pair> pairs;
+  for (std::size_t i = 0; i < kTable; ++i) {
+    pairs.push_back(ConnectPair(listener));
+    ASSERT_TRUE(Ask(pairs.back(), Get("/a"), Ok("hello")));
+    pairs.push_back(ConnectPair(other));
+    ASSERT_TRUE(Ask(pairs.back(), Get("/b"), Ok("hello")));
+  }
+  const auto lost = [&] {
+    return live->stats().lost[static_cast<std::size_t>(LossReason::kTableFull)];
+  };
+  EXPECT_TRUE(live->Until([&] { return live->events().size() + lost() >= 2 * kTable; }));
+  ASSERT_TRUE(live->Settle()) << Describe(live->stats());
+  EXPECT_EQ(live->events().size() + lost(), 2 * kTable);
+  EXPECT_GT(lost(), 0u);
+}
+
 TEST_F(HttpOptionsTest, AfterASmallRingOverflowedItIsRightAgain) {
   const Listener listener = Listen();
   const auto live = HttpLive::Open({.filter = {.ports = {listener.port}}, .ring_bytes = 4096});
