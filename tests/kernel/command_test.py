@@ -3,6 +3,7 @@
 
 Environment: MASFLOW is the path of the command. Needs root, setpriv, unshare and bpftool.
 """
+import http.server
 import json
 import os
 import re
@@ -19,6 +20,20 @@ MASFLOW = os.environ["MASFLOW"]
 DEADLINE_S = 30
 SHELLS = 4
 STORM = "i=0; while [ $i -lt %d ]; do /bin/true; i=$((i+1)); done"
+
+
+class Answer(http.server.BaseHTTPRequestHandler):
+    """Of a server of other tests, too."""
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+
+    def log_message(self, *_):
+        pass
 
 
 def wait_until(condition):

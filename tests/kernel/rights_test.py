@@ -15,7 +15,7 @@ import threading
 import unittest
 import urllib.request
 
-from command_test import Command, wait_until
+from command_test import Answer, Command, wait_until
 
 INTRUDER = os.environ["MF_INTRUDER"]
 NOBODY = 65534
@@ -37,19 +37,6 @@ def nobody(*capabilities):
 def status_of(pid):
     with open(f"/proc/{pid}/status", encoding="utf-8") as file:
         return dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
-
-
-class Answer(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self):
-        self.send_response(200)
-        self.send_header("Content-Length", "2")
-        self.end_headers()
-        self.wfile.write(b"ok")
-
-    def log_message(self, *_):
-        pass
 
 
 class Scene:

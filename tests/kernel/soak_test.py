@@ -14,24 +14,11 @@ import threading
 import time
 import unittest
 
-from command_test import Command, objects_of, storm, wait_until
+from command_test import Answer, Command, objects_of, storm, wait_until
 
 SECONDS = float(os.environ.get("MF_SOAK_S", "60"))
 REQUESTS = 50  # a round, each on a connection of its own and on one that is kept
 SLACK_KIB = 2048  # a leak of 100 bytes an event is far more
-
-
-class Answer(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self):
-        self.send_response(200)
-        self.send_header("Content-Length", "5")
-        self.end_headers()
-        self.wfile.write(b"hello")
-
-    def log_message(self, *_):
-        pass
 
 
 def ask(port, kept):

@@ -191,37 +191,41 @@ TEST_F(TcpConnectTest, Interrupted) {
 }
 
 // Another thread shuts it down, or a signal ends the process: both amid connect().
-TEST_F(TcpConnectTest, GivenUpMeanwhile) {
+class TcpConnectGivenUpTest : public TcpConnectTest, public testing::WithParamInterface<bool> {};
+
+TEST_P(TcpConnectGivenUpTest, Meanwhile) {
+  const bool by_signal = GetParam();
   const Listener listener = Listen();
   DropPackets(listener.fd.get());
-  for (const bool by_signal : {true, false}) {
-    Child child = Fork(
-        [&] {
-          NameMyself();
-          const UniqueFd socket = Socket(kLocalhost);
-          Bind(socket.get(), kLocalhost);
-          Tell({EndsOf(socket.get()).local, EndText(kLocalhost, listener.port)}, 0);
-          std::thread([&] {
-            AwaitWord();
-            shutdown(socket.get(), SHUT_RDWR);
-          }).detach();
-          return Connect(socket.get(), kLocalhost, listener.port) == 0 ? 1 : 0;
-        },
-        kBoth);
-    const Told told = Hear(child);
-    const std::string in_connect = std::to_string(SYS_connect) + " ";
-    while (ReadFile(ProcFile(child.pid(), "syscall")).rfind(in_connect, 0) != 0) {
-    }
-    if (by_signal) {
-      child.Signal(SIGKILL);
-    } else {
-      child.Send("\n");
-    }
-    EXPECT_EQ(child.Wait(), by_signal ? SIGKILL : 0);
-    ASSERT_NE(ExpectConnect(child, told, ConnectOutcome::kAbandoned, 0), nullptr);
-    ExpectNoOther(child);
+  Child child = Fork(
+      [&] {
+        NameMyself();
+        const UniqueFd socket = Socket(kLocalhost);
+        Bind(socket.get(), kLocalhost);
+        Tell({EndsOf(socket.get()).local, EndText(kLocalhost, listener.port)}, 0);
+        std::thread([&] {
+          AwaitWord();
+          shutdown(socket.get(), SHUT_RDWR);
+        }).detach();
+        return Connect(socket.get(), kLocalhost, listener.port) == 0 ? 1 : 0;
+      },
+      kBoth);
+  const Told told = Hear(child);
+  const std::string in_connect = std::to_string(SYS_connect) + " ";
+  while (ReadFile(ProcFile(child.pid(), "syscall")).rfind(in_connect, 0) != 0) {
   }
+  if (by_signal) {
+    child.Signal(SIGKILL);
+  } else {
+    child.Send("\n");
+  }
+  EXPECT_EQ(child.Wait(), by_signal ? SIGKILL : 0);
+  ASSERT_NE(ExpectConnect(child, told, ConnectOutcome::kAbandoned, 0), nullptr);
+  ExpectNoOther(child);
 }
+
+INSTANTIATE_TEST_SUITE_P(By, TcpConnectGivenUpTest, testing::Values(true, false),
+                         [](const auto& test) { return test.param ? "Signal" : "Shutdown"; });
 
 // The error of the first attempt was collected by other means than a second connect().
 TEST_F(TcpConnectTest, TriedAgainAfterItsError) {

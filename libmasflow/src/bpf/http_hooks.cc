@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf/http_hooks.h"
 
-#include "bpf/twins.h"
-#include "masflow_bpf/wire.h"
+#include "bpf/shared_hooks.h"
 
 namespace masflow::internal {
 namespace {
@@ -54,17 +53,6 @@ HookPoint ReceivePoint(const Environment& environment) {
                .unfit = Environment::WhyNoKprobe()}}};
 }
 
-HookPoint PassPoint(const Environment& environment) {
-  return {
-      .name = "http pass",
-      .candidates = {
-          {.mechanism = "run bpf_for_each_map_elem",
-           .programs = {"mf_http_pass_run"},
-           .unfit = environment.WhyNoProgramRun(),
-           .run_by_reader = true},
-          {.mechanism = "iter bpf_map_elem", .programs = {"mf_http_pass"}, .run_by_reader = true}}};
-}
-
 }  // namespace
 
 std::vector<HookPoint> HttpHooks(const Environment& environment, const HttpOptions& options) {
@@ -74,15 +62,9 @@ std::vector<HookPoint> HttpHooks(const Environment& environment, const HttpOptio
       {.name = "http end",
        .candidates = {{.mechanism = "raw_tp inet_sock_set_state, tcp_destroy_sock",
                        .programs = HttpUncountedPrograms()}}},
-      PassPoint(environment)};
+      TablePassPoint(environment, "http pass", "mf_http_pass")};
   if (!options.filter.process.trees.empty()) {
-    points.push_back(
-        {.name = "process fork and exit",
-         .candidates = {{.mechanism = "raw_tp sched_process_fork, sched_process_exit",
-                         .programs = {"mf_http_fork", "mf_http_exit"},
-                         .twins = TwinsWhereNeeded(
-                             environment, {{"mf_http_fork", "mf_http_fork_tw", MF_TWIN_FORK},
-                                           {"mf_http_exit", "mf_http_exit_tw", MF_TWIN_EXIT}})}}});
+    points.push_back(TreePoint(environment, "mf_http"));
   }
   return points;
 }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf/tcp_hooks.h"
 
-#include "bpf/twins.h"
-#include "masflow_bpf/wire.h"
+#include "bpf/shared_hooks.h"
 
 namespace masflow::internal {
 namespace {
@@ -114,18 +113,6 @@ HookPoint ReceivePoint(const Environment& environment) {
                                     kTlsInRecords}}};
 }
 
-HookPoint PassPoint(const Environment& environment) {
-  return {
-      .name = "tcp pass",
-      .candidates = {
-          {.mechanism = "run bpf_for_each_map_elem",
-           .programs = {"mf_tcp_pass_run"},
-           .maps = {"pass_records"},
-           .unfit = environment.WhyNoProgramRun(),
-           .run_by_reader = true},
-          {.mechanism = "iter bpf_map_elem", .programs = {"mf_tcp_pass"}, .run_by_reader = true}}};
-}
-
 }  // namespace
 
 std::vector<HookPoint> TcpHooks(const Environment& environment, const TcpOptions& options) {
@@ -145,16 +132,10 @@ std::vector<HookPoint> TcpHooks(const Environment& environment, const TcpOptions
     points.push_back(SendPoint(environment));
     points.push_back(ReceivePoint(environment));
   } else if (options.data == TcpDataMode::kInterval) {
-    points.push_back(PassPoint(environment));
+    points.push_back(TablePassPoint(environment, "tcp pass", "mf_tcp_pass", {"pass_records"}));
   }
   if (!options.filter.process.trees.empty()) {
-    points.push_back(
-        {.name = "process fork and exit",
-         .candidates = {{.mechanism = "raw_tp sched_process_fork, sched_process_exit",
-                         .programs = {"mf_tcp_fork", "mf_tcp_exit"},
-                         .twins = TwinsWhereNeeded(
-                             environment, {{"mf_tcp_fork", "mf_tcp_fork_tw", MF_TWIN_FORK},
-                                           {"mf_tcp_exit", "mf_tcp_exit_tw", MF_TWIN_EXIT}})}}});
+    points.push_back(TreePoint(environment, "mf_tcp"));
   }
   return points;
 }
