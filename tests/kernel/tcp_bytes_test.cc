@@ -351,7 +351,8 @@ TEST_F(TcpBytesTest, ByIntervalOfShortLives) {
 // More than one run of the walk over the table can tell of.
 TEST_F(TcpBytesTest, ByIntervalOfManyAtOnce) {
   constexpr std::size_t kPairs = 2100;
-  Open({.data_interval = std::chrono::milliseconds(10)});
+  Open({.filter = {.process = {.pids = {static_cast<std::uint32_t>(getpid())}}},
+        .data_interval = std::chrono::milliseconds(10)});
   rlimit files{};
   ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &files), 0);
   files.rlim_cur = 2 * kPairs + 200;
