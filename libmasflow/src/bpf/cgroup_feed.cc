@@ -13,6 +13,7 @@
 
 #include "bpf/cgroup_walk.h"
 #include "bpf/libbpf_log.h"
+#include "bpf/skeleton_data.h"
 #include "masflow_bpf/wire.h"
 #include "workload.skel.h"
 
@@ -50,6 +51,9 @@ absl::Status CgroupFeed::Start() {
   skeleton_->rodata->hierarchy_id = hierarchy_.number;
   if (const int error = -masflow_workload_bpf__load(skeleton_.get()); error != 0) {
     return log.Attach(ErrnoStatus(error, "cannot load the programs that follow cgroups"));
+  }
+  if (absl::Status status = CheckData(*skeleton_->skeleton); !status.ok()) {
+    return status;
   }
   if (const int error = -masflow_workload_bpf__attach(skeleton_.get()); error != 0) {
     return log.Attach(ErrnoStatus(error, "cannot attach to cgroup_mkdir and cgroup_rmdir"));

@@ -10,6 +10,7 @@
 #include <bpf/libbpf.h>
 
 #include "bpf/libbpf_log.h"
+#include "bpf/skeleton_data.h"
 #include "bpf/tracepoint.h"
 
 namespace masflow::internal {
@@ -160,7 +161,7 @@ absl::Status HookPlan::TryLoad(const OpenObject& open,
     return Explain("load", error, log);
   }
   *object = *(*opened)->obj;
-  return absl::OkStatus();
+  return CheckData(**opened);
 }
 
 // The object did not load: each choice is tried alone, and those that fail are refused.
