@@ -92,15 +92,20 @@ static __always_inline struct sock *tcp_behind(struct sock *sk)
 }
 
 /* Of a socket that the verifier knows, by plain loads. NULL: it is of another kind, as a raw one
- * with the protocol TCP is. */
+ * with the protocol TCP is. Only for hooks of 6.3 and later. */
 static __always_inline struct tcp_sock *known_tcp_sock(struct sock *sk)
 {
+#ifdef MF_CASTS
   u16 family = sk->__sk_common.skc_family;
 
   if ((family != AF_INET && family != AF_INET6) || sk->sk_protocol != IPPROTO_TCP ||
       sk->sk_type != SOCK_STREAM)
     return NULL;
   return bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct tcp_sock));
+#else
+  (void)sk;
+  return NULL;
+#endif
 }
 
 /* What write_seq grows by meanwhile are bytes. Later a FIN counts in it too. */

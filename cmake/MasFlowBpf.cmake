@@ -14,12 +14,40 @@ function(_masflow_bpf_arch out)
   endif()
 endfunction()
 
+# <folder>/<name>.skel.h of a source, compiled with these options.
+function(_masflow_bpf_skeleton source name folder)
+  set(object "${folder}/${name}.bpf.o")
+  set(skeleton "${folder}/${name}.skel.h")
+  _masflow_bpf_arch(arch)
+  # Both path options: else the build folder ends up in the object's line information.
+  add_custom_command(OUTPUT "${object}"
+    COMMAND "${MASFLOW_CLANG}" -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror
+      -D__TARGET_ARCH_${arch} ${ARGN} -I "${CMAKE_CURRENT_SOURCE_DIR}"
+      -I "${CMAKE_CURRENT_SOURCE_DIR}/include" -isystem "${Libbpf_INCLUDE_DIR}"
+      "-ffile-prefix-map=${CMAKE_CURRENT_SOURCE_DIR}/=" -ffile-compilation-dir=.
+      -MD -MF "${object}.d" -MT "${object}"
+      -c "${CMAKE_CURRENT_SOURCE_DIR}/${source}" -o "${object}.debug"
+    # Also what only a linker would need: a third of the object, which is part of the library.
+    COMMAND "${MASFLOW_LLVM_STRIP}" -g -x --remove-section=.rel.BTF
+      --remove-section=.rel.BTF.ext "${object}.debug" -o "${object}"
+    DEPENDS "${source}"
+    DEPFILE "${object}.d"
+    COMMENT "Compiling ${name}.bpf.o"
+    VERBATIM)
+  add_custom_command(OUTPUT "${skeleton}"
+    COMMAND "${CMAKE_COMMAND}" "-DBPFTOOL=${MASFLOW_BPFTOOL}" "-DOBJECT=${object}"
+      "-DNAME=masflow_${name}_bpf" "-DOUTPUT=${skeleton}" -P "${_masflow_gen_skeleton}"
+    DEPENDS "${object}" "${_masflow_gen_skeleton}"
+    COMMENT "Generating ${name}.skel.h"
+    VERBATIM)
+endfunction()
+
 #[[
 masflow_bpf_skeletons(<target> <source>.bpf.c... )
 
 For each source makes <source>.skel.h (its skeleton is called masflow_<source>_bpf, as all
-skeletons of a program share one name space), and an INTERFACE library <target> that brings
-their folder. With MASFLOW_SKELETON_DIR the headers are taken from there instead.
+skeletons of a program share one name space) and <source>_plain.skel.h, of the same for kernels
+before 6.2 (bpf/read.bpf.h), and an INTERFACE library <target> that brings their folder. With MASFLOW_SKELETON_DIR the headers are taken from there instead.
 ]]
 function(masflow_bpf_skeletons target)
   add_library(${target} INTERFACE)
@@ -36,37 +64,15 @@ function(masflow_bpf_skeletons target)
     REQUIRED)
   find_program(MASFLOW_BPFTOOL bpftool HINTS /usr/sbin /usr/local/sbin REQUIRED)
   mark_as_advanced(MASFLOW_CLANG MASFLOW_LLVM_STRIP MASFLOW_BPFTOOL)
-  _masflow_bpf_arch(arch)
 
   set(skeletons)
   set(out_dir "${CMAKE_CURRENT_BINARY_DIR}/skeletons")
   file(MAKE_DIRECTORY "${out_dir}")
   foreach(source IN LISTS ARGN)
     string(REGEX REPLACE "\\.bpf\\.c$" "" name "${source}")
-    set(object "${out_dir}/${name}.bpf.o")
-    set(skeleton "${out_dir}/${name}.skel.h")
-    # Both path options: else the build folder ends up in the object's line information.
-    add_custom_command(OUTPUT "${object}"
-      COMMAND "${MASFLOW_CLANG}" -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror
-        -D__TARGET_ARCH_${arch} -I "${CMAKE_CURRENT_SOURCE_DIR}"
-        -I "${CMAKE_CURRENT_SOURCE_DIR}/include" -isystem "${Libbpf_INCLUDE_DIR}"
-        "-ffile-prefix-map=${CMAKE_CURRENT_SOURCE_DIR}/=" -ffile-compilation-dir=.
-        -MD -MF "${object}.d" -MT "${object}"
-        -c "${CMAKE_CURRENT_SOURCE_DIR}/${source}" -o "${object}.debug"
-      # Also what only a linker would need: a third of the object, which is part of the library.
-      COMMAND "${MASFLOW_LLVM_STRIP}" -g -x --remove-section=.rel.BTF
-        --remove-section=.rel.BTF.ext "${object}.debug" -o "${object}"
-      MAIN_DEPENDENCY "${source}"
-      DEPFILE "${object}.d"
-      COMMENT "Compiling ${source}"
-      VERBATIM)
-    add_custom_command(OUTPUT "${skeleton}"
-      COMMAND "${CMAKE_COMMAND}" "-DBPFTOOL=${MASFLOW_BPFTOOL}" "-DOBJECT=${object}"
-        "-DNAME=masflow_${name}_bpf" "-DOUTPUT=${skeleton}" -P "${_masflow_gen_skeleton}"
-      DEPENDS "${object}" "${_masflow_gen_skeleton}"
-      COMMENT "Generating ${name}.skel.h"
-      VERBATIM)
-    list(APPEND skeletons "${skeleton}")
+    _masflow_bpf_skeleton("${source}" "${name}" "${out_dir}" -DMF_CASTS)
+    _masflow_bpf_skeleton("${source}" "${name}_plain" "${out_dir}")
+    list(APPEND skeletons "${out_dir}/${name}.skel.h" "${out_dir}/${name}_plain.skel.h")
   endforeach()
   add_custom_target(${target}_generate DEPENDS ${skeletons})
   add_dependencies(${target} ${target}_generate)

@@ -116,7 +116,7 @@ SMOKE_ENDS = ("TcpAcceptTest.PreForked*", "TcpAcceptTest.ByIoUring", "TcpConnect
 SMOKE_CALLS = ("TcpCallTest.EachWay*", "TcpCallTest.AsMuch*", "TcpCallTest.Splice") + OTHER_WAYS
 SMOKE_HTTP = ("HttpCallsTest.EachCall*", "HttpCallsTest.ManyMessages*",
               "HttpMessagesTest.ChunksThat*", "HttpFailureTest.TheServerResetsWithin*")
-SMOKE_PROCESS = ("Fallback*", "ExecTest.LsIs*", "ExecFailureTest.EachError*", "CompatTest.AFailed*",
+SMOKE_PROCESS = ("Fallback*", "EnvironmentTest.WithTheTwo*", "ExecTest.LsIs*", "ExecFailureTest.EachError*", "CompatTest.AFailed*",
                  "ExitTest.*", "ForkTest.ChildAndParent", "SnapshotTest.WhatRuns*",
                  "StormTest.OneProcessor*")
 ALL_TCP = ("Tcp*", "*/Tcp*", "Curl*") + OTHER_WAYS
@@ -177,7 +177,7 @@ LEFT_OUT = (
     LeftOut("Fallback*", "there is room for any number of kprobes", kernels=PREEMPTS),
     LeftOut("By/TcpConnectGivenUpTest.Meanwhile/Shutdown", "shutdown() is refused there while "
             "another thread waits in connect()", kernels=("5.10",)),
-    LeftOut("MemoryTest.*", "the kernel does not count what maps take", kernels=("5.10",)),
+    LeftOut("MemoryTest.*", "the kernel does not count what maps take", kernels=("5.10", "6.1")),
     LeftOut("Each/ExitMechanismTest.AllThreads*/SignalLive", "a preempted program is skipped, which is "
             "counted; its twin is in the mechanism that is chosen there", kernels=PREEMPTS),
     LeftOut("ExecFailureTest.TheReport*", "chooses mechanisms itself", rows=("sys_exit",)),

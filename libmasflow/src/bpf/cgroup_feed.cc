@@ -13,7 +13,7 @@
 
 #include "bpf/cgroup_walk.h"
 #include "bpf/libbpf_log.h"
-#include "bpf/skeleton_data.h"
+#include "bpf/skeleton.h"
 #include "masflow_bpf/wire.h"
 #include "workload.skel.h"
 

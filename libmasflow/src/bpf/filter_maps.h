@@ -35,10 +35,9 @@ class FilterMaps {
 
   bool any() const { return by_pid() || by_uid() || by_comm() || by_cgroup() || by_workload(); }
 
-  // Before the load: the switches of bpf/filter.bpf.h, bpf/task.bpf.h and bpf/read.bpf.h.
+  // Before the load: the switches of bpf/filter.bpf.h and bpf/task.bpf.h.
   template <class Rodata>
   void Configure(const Environment& environment, Rodata* rodata) const {
-    rodata->can_cast = environment.CanCast();
     rodata->cgroup_v1_subsys = environment.cgroups().v1_subsys;
     rodata->filter_by_pid = by_pid();
     rodata->filter_by_tree = by_tree();

@@ -10,7 +10,7 @@
 #include <bpf/libbpf.h>
 
 #include "bpf/libbpf_log.h"
-#include "bpf/skeleton_data.h"
+#include "bpf/skeleton.h"
 #include "bpf/tracepoint.h"
 
 namespace masflow::internal {

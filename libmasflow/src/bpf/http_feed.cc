@@ -11,9 +11,11 @@
 
 #include "bpf/http_hooks.h"
 #include "bpf/libbpf_log.h"
+#include "bpf/skeleton.h"
 #include "bpf/tcp_filter_maps.h"
 #include "bpf/twins.h"
 #include "http.skel.h"
+#include "http_plain.skel.h"
 
 namespace masflow::internal {
 namespace {
@@ -52,7 +54,8 @@ absl::StatusOr<std::unique_ptr<StreamFeed>> HttpFeed::Open(const Environment& en
 
 absl::StatusOr<bpf_object_skeleton*> HttpFeed::OpenObject(const Environment& environment) {
   LibbpfLog log;
-  skeleton_.reset(masflow_http_bpf__open());
+  skeleton_.reset(
+      OpenSkeleton<masflow_http_plain_bpf>(environment, masflow_http_bpf__create_skeleton));
   if (skeleton_ == nullptr) {
     return log.Attach(ErrnoStatus(errno, "cannot open the HTTP object"));
   }

@@ -8,10 +8,12 @@
 #include <bpf/libbpf.h>
 
 #include "bpf/libbpf_log.h"
+#include "bpf/skeleton.h"
 #include "bpf/task_iterator.h"
 #include "bpf/twins.h"
 #include "masflow_bpf/wire.h"
 #include "process.skel.h"
+#include "process_plain.skel.h"
 
 namespace masflow::internal {
 namespace {
@@ -109,7 +111,8 @@ absl::StatusOr<std::unique_ptr<StreamFeed>> ProcessFeed::Open(const Environment&
 
 absl::StatusOr<bpf_object_skeleton*> ProcessFeed::OpenObject(const Environment& environment) {
   LibbpfLog log;
-  skeleton_.reset(masflow_process_bpf__open());
+  skeleton_.reset(
+      OpenSkeleton<masflow_process_plain_bpf>(environment, masflow_process_bpf__create_skeleton));
   if (skeleton_ == nullptr) {
     return log.Attach(ErrnoStatus(errno, "cannot open the process object"));
   }

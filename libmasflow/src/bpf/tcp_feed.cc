@@ -9,10 +9,12 @@
 
 #include "bpf/iterator.h"
 #include "bpf/libbpf_log.h"
+#include "bpf/skeleton.h"
 #include "bpf/tcp_filter_maps.h"
 #include "bpf/tcp_hooks.h"
 #include "bpf/twins.h"
 #include "tcp.skel.h"
+#include "tcp_plain.skel.h"
 
 namespace masflow::internal {
 namespace {
@@ -53,7 +55,8 @@ absl::StatusOr<std::unique_ptr<StreamFeed>> TcpFeed::Open(const Environment& env
 
 absl::StatusOr<bpf_object_skeleton*> TcpFeed::OpenObject(const Environment& environment) {
   LibbpfLog log;
-  skeleton_.reset(masflow_tcp_bpf__open());
+  skeleton_.reset(
+      OpenSkeleton<masflow_tcp_plain_bpf>(environment, masflow_tcp_bpf__create_skeleton));
   if (skeleton_ == nullptr) {
     return log.Attach(ErrnoStatus(errno, "cannot open the TCP object"));
   }
