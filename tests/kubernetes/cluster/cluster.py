@@ -92,11 +92,10 @@ class Cluster:
                 [os.path.join(self.programs, name), *args], stdin=subprocess.DEVNULL, stdout=log,
                 stderr=log, cwd=self.folder)
 
-    def stop(self, name, kill=False):
-        process = self.processes.pop(name)
-        if process.poll() is None:
-            process.kill() if kill else process.terminate()
-        process.wait(timeout=DEADLINE_S)
+    def stop(self, name):
+        """At once: asked kindly, a kube-apiserver waits a minute for those who watch."""
+        self.processes[name].kill()
+        self.processes.pop(name).wait()
 
     def start_etcd(self):
         url = f"http://127.0.0.1:{self.etcd_port}"
@@ -240,28 +239,36 @@ class Cluster:
         ids = {c["name"]: os.urandom(32).hex() for c in
                pod["spec"].get("initContainers", []) + pod["spec"]["containers"]}
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        ended = {"terminated": {"exitCode": 0, "reason": "Completed", "startedAt": now,
-                                "finishedAt": now}}
-
-        def statuses(containers, state):
-            return [{"name": c["name"], "image": c["image"], "ready": "running" in state,
-                     "started": "running" in state, "restartCount": 0, "state": state,
-                     "imageID": "sha256:" + "0" * 64,
-                     "containerID": "containerd://" + ids[c["name"]]} for c in containers]
-
         running = phase == "Running"
+
+        def statuses(containers, runs):
+            for c in containers:
+                id = "containerd://" + ids[c["name"]]
+                ended = {"exitCode": 0, "reason": "Completed", "startedAt": now,
+                         "finishedAt": now, "containerID": id}
+                yield {"name": c["name"], "image": c["image"], "ready": runs, "started": runs,
+                       "state": {"running": {"startedAt": now}} if runs else {"terminated": ended},
+                       "restartCount": 0, "imageID": "sha256:" + "0" * 64, "containerID": id}
+
         status = {
             "phase": phase, "hostIP": node_ip, "startTime": now,
             "podIP": ips[0] if ips else node_ip, "podIPs": [{"ip": i} for i in ips or (node_ip,)],
             "conditions": [{"type": t, "status": "True" if running or t == "PodScheduled"
                             else "False", "lastTransitionTime": now} for t in (
                 "Initialized", "Ready", "ContainersReady", "PodScheduled")],
-            "containerStatuses": statuses(pod["spec"]["containers"],
-                                          {"running": {"startedAt": now}} if running else ended)}
+            "containerStatuses": [*statuses(pod["spec"]["containers"], running)]}
         if init := pod["spec"].get("initContainers"):
-            status["initContainerStatuses"] = statuses(init, ended)
+            status["initContainerStatuses"] = [*statuses(init, False)]
         self.status(path_of(pod), status)
         return ids
+
+    def wait(self, pod, node_ip):
+        """As the kubelet of its node does while it makes the containers."""
+        self.status(path_of(pod), {"phase": "Pending", "hostIP": node_ip, "containerStatuses": [
+            {"name": c["name"], "image": c["image"], "imageID": "", "ready": False,
+             "started": False, "restartCount": 0,
+             "state": {"waiting": {"reason": "ContainerCreating"}}}
+            for c in pod["spec"]["containers"]]})
 
     def delete(self, pod):
         """At once, which is how a kubelet ends what a user's DELETE began."""

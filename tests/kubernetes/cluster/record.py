@@ -82,7 +82,7 @@ def record_refusals(recorder):
     cluster.create("/api/v1/namespaces/masflow/serviceaccounts",
                    {"metadata": {"name": "masflow"}})
     token = cluster.token_of("masflow", "masflow")
-    recorder.record("forbidden", ALL + "limit=500", token=token)
+    recorder.record("forbidden_pods", ALL + "limit=500", token=token)
     recorder.record("forbidden_services", SERVICES + "limit=500", token=token)
 
 

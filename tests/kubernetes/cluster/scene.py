@@ -13,18 +13,26 @@ def containers(*names, **more):
              "ports": [{"containerPort": 8080, "name": "http"}],
              "env": [{"name": "DATABASE_URL", "value": "postgres://db-0.db.shop:5432/shop"},
                      {"name": "NODE", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}],
-             "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}},
+             "resources": {"requests": {"cpu": "100m", "memory": "128Mi"},
+                           "limits": {"memory": "256Mi"}},
              "volumeMounts": [{"name": "cache", "mountPath": "/var/cache"}], **more}
             for name in names]
 
 
-PROBE = {"readinessProbe": {"httpGet": {"path": "/healthz", "port": "http"}}}
+PROBES = {"readinessProbe": {"httpGet": {"path": "/healthz", "port": "http"}},
+          "livenessProbe": {"httpGet": {"path": "/healthz", "port": 8080}}}
+# As newer clusters put into each pod.
+TOKEN = {"name": "kube-api-access", "projected": {"sources": [
+    {"serviceAccountToken": {"path": "token", "expirationSeconds": 3607}},
+    {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+    {"downwardAPI": {"items": [{"path": "namespace",
+                                "fieldRef": {"fieldPath": "metadata.namespace"}}]}}]}}
 
 
 def template(labels, *names, **more):
     return {"metadata": {"labels": labels, "annotations": {"prometheus.io/scrape": "true"}},
-            "spec": {"containers": containers(*names, **PROBE),
-                     "volumes": [{"name": "cache", "emptyDir": {}}], **more}}
+            "spec": {"containers": containers(*names, **PROBES),
+                     "volumes": [{"name": "cache", "emptyDir": {}}, TOKEN], **more}}
 
 
 def pod(name, labels, *names, **more):
@@ -127,8 +135,9 @@ class Scene:
         # Accepted by its node, with nothing started yet.
         self.pending = self.cluster.create("/api/v1/namespaces/shop/pods", pod(
             "pending", {"run": "pending"}, "slow", nodeName=NODE))
-        self.all.pod(self.pending)
-        self.node.pod(self.pending)
+        self.cluster.wait(self.pending, NODE_IP)
+        for expected in (self.all, self.node):
+            expected.pod(self.pending, node_ip=NODE_IP)
         self.make_mirror()
 
     def make_mirror(self):
@@ -144,6 +153,8 @@ class Scene:
         mirror["metadata"]["ownerReferences"] = [{
             "apiVersion": "v1", "kind": "Node", "name": NODE, "controller": True,
             "uid": node["metadata"]["uid"]}]
+        # The API takes neither environment nor tokens from outside in such a pod.
+        mirror["spec"]["volumes"].remove(TOKEN)
         del mirror["spec"]["containers"][0]["env"]
         mirror = self.cluster.create("/api/v1/namespaces/kube-system/pods", mirror)
         ids = self.cluster.run(mirror, NODE_IP)
