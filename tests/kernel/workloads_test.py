@@ -39,11 +39,11 @@ def hierarchies():
 class Pod:
     """The directories that a kubelet makes for a pod."""
 
-    def __init__(self, node, name, namespace="shop"):
+    def __init__(self, node, name, namespace="shop", uid=None):
         self.node = node
         self.name = name
         self.namespace = namespace
-        self.uid = str(uuid.uuid4())
+        self.uid = uid or str(uuid.uuid4())
         self.cgroup = f"/kubepods/burstable/pod{self.uid}"
         self.logs = f"{node.logs}/pods/{namespace}_{name}_{self.uid}"
         os.mkdir(self.logs)
@@ -100,8 +100,8 @@ class Node:
 class Container:
     """One that runc runs, in the foreground. `change` may alter its configuration."""
 
-    def __init__(self, pod, name, *argv, change=lambda config, root: None):
-        self.id = os.urandom(32).hex()
+    def __init__(self, pod, name, *argv, change=lambda config, root: None, id=None):
+        self.id = id or os.urandom(32).hex()
         self.argv = list(argv)
         self.bundle = os.path.join(pod.node.folder, self.id)
         root = os.path.join(self.bundle, "rootfs")
