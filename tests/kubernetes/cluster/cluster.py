@@ -127,17 +127,22 @@ class Cluster:
         except OSError:
             return False
 
+    def kubeconfig(self, name, token):
+        """The file with which a program of Kubernetes reaches the server."""
+        return self.write(name, json.dumps({
+            "apiVersion": "v1", "kind": "Config", "current-context": "c",
+            "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+            "clusters": [{"name": "c", "cluster": {
+                "server": self.url, "certificate-authority": self.ca_file}}],
+            "users": [{"name": "u", "user": {"token": token}}]}))
+
     def start_controllers(self):
-        config = {"apiVersion": "v1", "kind": "Config", "current-context": "c",
-                  "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
-                  "clusters": [{"name": "c", "cluster": {
-                      "server": self.url, "certificate-authority": self.ca_file}}],
-                  "users": [{"name": "u", "user": {"token": ADMIN}}]}
         self.start("kube-controller-manager",
-                   "--kubeconfig=" + self.write("controllers.json", json.dumps(config)),
+                   "--kubeconfig=" + self.kubeconfig("controllers.json", ADMIN),
                    "--leader-elect=false", "--bind-address=127.0.0.1",
                    f"--secure-port={free_port()}", "--port=0", f"--cert-dir={self.folder}",
                    f"--service-account-private-key-file={self.path('accounts.key')}",
+                   f"--flex-volume-plugin-dir={self.folder}",
                    # Nodes without a kubelet fall silent, which is nothing to act upon here.
                    "--controllers=*,-nodelifecycle,-nodeipam,-cloud-node-lifecycle")
         wait_until(lambda: self.get("/api/v1/namespaces/default/serviceaccounts")["items"],
@@ -215,7 +220,10 @@ class Cluster:
         self.status(f"/api/v1/nodes/{name}", {
             "addresses": [{"type": "InternalIP", "address": a} for a in addresses],
             "conditions": [{"type": "Ready", "status": "True"}]})
-        # A new node counts as not ready until the controller for that, which is off, has seen it.
+        self.untaint(name)
+
+    def untaint(self, name):
+        """A new node counts as not ready until the controller for that, which is off, sees it."""
         self.change("PATCH", f"/api/v1/nodes/{name}", {"spec": {"taints": None}},
                     "application/merge-patch+json")
 
