@@ -18,6 +18,9 @@ ADMIN = "admin-token"
 # Addresses of this machine that nobody else uses, so that tests can connect to services and pods.
 SERVICES = "127.45.0.0/16"
 SERVICES_6 = "fd00:10:96::/112"
+# For pods with a network of their own, in which 127.* is theirs: where the API server itself is,
+# see node.py.
+NODE_SERVICES, NODE_API = "10.96.0.0/16", "10.96.0.1"
 DEADLINE_S = 60
 
 
@@ -37,12 +40,16 @@ def wait_until(condition, what):
 
 
 class Cluster:
-    def __init__(self, programs, controllers=True):
+    """`for_pods`: at the address that pods are told, as no kube-proxy leads them elsewhere."""
+
+    def __init__(self, programs, for_pods=False):
         self.programs = programs
         self.folder = tempfile.mkdtemp(prefix="masflow_cluster_")
         self.processes = {}
-        self.port, self.etcd_port = free_port(), free_port()
-        self.url = f"https://127.0.0.1:{self.port}"
+        self.address, self.port = (NODE_API, 443) if for_pods else ("127.0.0.1", free_port())
+        self.services = NODE_SERVICES if for_pods else SERVICES
+        self.etcd_port = free_port()
+        self.url = f"https://{self.address}:{self.port}"
         self.ca_file = self.path("ca.crt")
         self.make_certificates()
         self.write("tokens", f'{ADMIN},admin,1,"system:masters"\n')
@@ -50,8 +57,7 @@ class Cluster:
         try:
             self.start_etcd()
             self.start_api_server()
-            if controllers:
-                self.start_controllers()
+            self.start_controllers()
         except BaseException:
             self.close()
             raise
@@ -80,7 +86,7 @@ class Cluster:
                      "-keyout", self.path("api.key"), "-out", self.path("api.csr"))
         self.openssl("x509", "-req", "-in", self.path("api.csr"), "-CA", self.ca_file,
                      "-CAkey", self.path("ca.key"), "-CAcreateserial", "-days", "2", "-extfile",
-                     self.write("extensions", "subjectAltName=IP:127.0.0.1\n"),
+                     self.write("extensions", f"subjectAltName=IP:{self.address}\n"),
                      "-out", self.path("api.crt"))
         self.openssl("genrsa", "-out", self.path("accounts.key"), "2048")
         self.openssl("rsa", "-in", self.path("accounts.key"), "-pubout",
@@ -105,17 +111,17 @@ class Cluster:
     def start_api_server(self, *more):
         self.start(
             "kube-apiserver", f"--etcd-servers=http://127.0.0.1:{self.etcd_port}",
-            "--bind-address=127.0.0.1", f"--secure-port={self.port}",
+            f"--bind-address={self.address}", f"--secure-port={self.port}",
             f"--tls-cert-file={self.path('api.crt')}",
             f"--tls-private-key-file={self.path('api.key')}",
             f"--token-auth-file={self.path('tokens')}", "--authorization-mode=RBAC",
             f"--service-account-issuer={self.url}",
             f"--service-account-key-file={self.path('accounts.pub')}",
             f"--service-account-signing-key-file={self.path('accounts.key')}",
-            # Nobody is to reach it from elsewhere, so it has no endpoint to write down.
-            "--advertise-address=127.0.0.1", "--endpoint-reconciler-type=none",
+            # Nobody is to reach it by its service, so it has no endpoint to write down.
+            f"--advertise-address={self.address}", "--endpoint-reconciler-type=none",
             "--feature-gates=IPv6DualStack=true",
-            f"--service-cluster-ip-range={SERVICES},{SERVICES_6}", *more)
+            f"--service-cluster-ip-range={self.services},{SERVICES_6}", *more)
         wait_until(self.ready, "kube-apiserver is ready: " + self.path("kube-apiserver.log"))
 
     def ready(self):
@@ -142,6 +148,7 @@ class Cluster:
                    "--leader-elect=false", "--bind-address=127.0.0.1",
                    f"--secure-port={free_port()}", "--port=0", f"--cert-dir={self.folder}",
                    f"--service-account-private-key-file={self.path('accounts.key')}",
+                   f"--root-ca-file={self.ca_file}",
                    f"--flex-volume-plugin-dir={self.folder}",
                    # Nodes without a kubelet fall silent, which is nothing to act upon here.
                    "--controllers=*,-nodelifecycle,-nodeipam,-cloud-node-lifecycle")
@@ -149,18 +156,18 @@ class Cluster:
                    "kube-controller-manager works")
 
     def raw(self, target, token=ADMIN):
-        """The bytes of a reply to a request as the command makes it, as they came."""
+        """The bytes of a reply, as they came."""
         return b"".join(self.pieces(target, token))
 
     def pieces(self, target, token=ADMIN):
-        with socket.create_connection(("127.0.0.1", self.port)) as plain, \
-                self.context.wrap_socket(plain, server_hostname="127.0.0.1") as tls:
-            tls.sendall((f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\n"
-                         "User-Agent: masflow\r\nAccept: application/json\r\n"
-                         "Connection: close\r\n"
-                         f"Authorization: Bearer {token}\r\n\r\n").encode())
+        with self.connect() as tls:
+            tls.sendall(request(target, f"{self.address}:{self.port}", token))
             while piece := tls.recv(1 << 16):
                 yield piece
+
+    def connect(self):
+        plain = socket.create_connection((self.address, self.port))
+        return self.context.wrap_socket(plain, server_hostname=self.address)
 
     def ask(self, method, path, body=None, kind="application/json", token=ADMIN):
         """Status and object."""
@@ -168,8 +175,7 @@ class Cluster:
         # HTTP/1.0, so that the reply comes in one piece.
         head = (f"{method} {path} HTTP/1.0\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n"
                 f"Content-Type: {kind}\r\nContent-Length: {len(data or '')}\r\n\r\n")
-        with socket.create_connection(("127.0.0.1", self.port)) as plain, \
-                self.context.wrap_socket(plain, server_hostname="127.0.0.1") as tls:
+        with self.connect() as tls:
             tls.sendall((head + (data or "")).encode())
             reply = b""
             while piece := tls.recv(1 << 16):
@@ -191,10 +197,10 @@ class Cluster:
     def create(self, path, body):
         return self.change("POST", path, body)
 
-    def apply(self, file):
-        """Each object of a file of the project, as it is there."""
+    def apply(self, file, change=lambda text: text):
+        """Each object of a file of the project, as it is there unless it is changed."""
         with open(file, encoding="utf-8") as text:
-            for document in re.split(r"^---$", text.read(), flags=re.M):
+            for document in re.split(r"^---$", change(text.read()), flags=re.M):
                 kind = re.search(r"^kind: (\S+)", document, re.M)[1]
                 version = re.search(r"^apiVersion: (\S+)", document, re.M)[1]
                 base = f"/apis/{version}" if "/" in version else f"/api/{version}"
@@ -292,6 +298,13 @@ class Cluster:
         revision = json.loads(found)[0]["Status"]["header"]["revision"]
         subprocess.run([*etcdctl, "compact", str(revision)], check=True, capture_output=True,
                        env=environment)
+
+
+def request(target, host, token):
+    """As the command makes it."""
+    return (f"GET {target} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: masflow\r\n"
+            "Accept: application/json\r\nConnection: close\r\n" +
+            (f"Authorization: Bearer {token}\r\n" if token else "") + "\r\n").encode()
 
 
 def path_of(pod):

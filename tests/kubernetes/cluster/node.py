@@ -3,7 +3,8 @@
 
 All of it lives in a mount and a process namespace of its own, so that it goes with one process,
 and what it writes to fixed places (/var/log/pods, /run, /var/lib/kubelet) is not this machine's.
-The network is the machine's, and pods are reached by routes to PODS. Needs root, containerd, runc.
+The network is one of its own too, for the servers and the test as well: see enter_network().
+Needs root, containerd, runc.
 """
 import glob
 import hashlib
@@ -13,15 +14,17 @@ import os
 import shlex
 import signal
 import subprocess
+import sys
 import tarfile
 
-from cluster import ADMIN, free_port, wait_until
+from cluster import ADMIN, NODE_API, free_port, wait_until
 
 PODS = "10.244.77.0/24"
+NODE_IP = "172.18.0.3"
 PAUSE = "registry.example/pause:1"
-# What the kubelet and the network plugin set, for the machine.
+# What the kubelet sets, for the machine.
 SETTINGS = ("vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/panic_on_oops",
-            "kernel/keys/root_maxkeys", "kernel/keys/root_maxbytes", "net/ipv4/ip_forward")
+            "kernel/keys/root_maxkeys", "kernel/keys/root_maxbytes")
 # Without CAP_SYS_RESOURCE, as in many virtual machines, no container could start otherwise.
 CONTAINERD = """version = 2
 root = "{folder}/root"
@@ -46,6 +49,16 @@ for image in {folder}/*.image; do
 done
 exec {kubelet}
 """
+
+
+def enter_network():
+    """Begins the program anew in a network that goes with it, and reaches nothing else."""
+    if os.environ.get("MASFLOW_NETWORK") != "own":
+        os.environ["MASFLOW_NETWORK"] = "own"
+        os.execvp("unshare", ["unshare", "--net", sys.executable, "-B", *sys.argv])
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    for address in (NODE_API, NODE_IP):
+        subprocess.run(["ip", "address", "add", address, "dev", "lo"], check=True)
 
 
 def image(name, root, **config):
@@ -109,8 +122,8 @@ class Node:
                 f"--pod-manifest-path={folder}/manifests", "--cgroup-driver=cgroupfs",
                 "--fail-swap-on=false", "--address=127.0.0.1", f"--port={self.port}",
                 f"--read-only-port={self.open_port}", "--healthz-port=0",
-                f"--hostname-override={self.name}", "--anonymous-auth=false",
-                "--authentication-token-webhook=true", "--authorization-mode=Webhook",
+                f"--hostname-override={self.name}", f"--node-ip={NODE_IP}",
+                "--anonymous-auth=false", "--authentication-token-webhook=true", "--authorization-mode=Webhook",
                 "--enforce-node-allocatable=", "--make-iptables-util-chains=false",
                 "--eviction-hard=memory.available<1Mi", "--resolv-conf=",
                 f"--volume-plugin-dir={folder}/plugins"]
@@ -132,7 +145,6 @@ class Node:
         self.cluster.untaint(self.name)
         for name, value in self.settings.items():  # it has set them by now
             self.setting(name, value)
-        self.setting("net/ipv4/ip_forward", "1")  # for pods to reach each other
 
     def logs(self, path):
         """Of the files of /var/log/pods that a pattern finds, there."""
