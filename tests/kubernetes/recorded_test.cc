@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a real API server sent, byte for byte, and what comes out; see recorded/README.md.
+// What a real API server and a real kubelet sent, byte for byte, and what comes out; see
+// recorded/README.md.
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <iterator>
 #include <memory>
@@ -13,7 +17,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
 #include "fixture.h"
 #include "kubernetes/sources.h"
@@ -52,10 +55,10 @@ std::string Line(const PodNames& pod) {
     containers.push_back(container.name + ":" + container.id);
   }
   std::sort(containers.begin(), containers.end());
-  return "pod " + pod.uid + " cgroup=" + pod.cgroup_uid + " " + pod.pod_namespace + "/" +
-         pod.name + " owner=" + (pod.owner_kind.empty() ? "" : pod.owner_kind + "/") +
-         pod.owner_name + " ips=" + Joined(pod.pod_ips) + " node=" + pod.node_ip +
-         " labels=" + Joined(labels) + " containers=" + Joined(containers) + "\n";
+  return "pod " + pod.uid + " cgroup=" + pod.cgroup_uid + " " + pod.pod_namespace + "/" + pod.name +
+         " owner=" + (pod.owner_kind.empty() ? "" : pod.owner_kind + "/") + pod.owner_name +
+         " ips=" + Joined(pod.pod_ips) + " node=" + pod.node_ip + " labels=" + Joined(labels) +
+         " containers=" + Joined(containers) + "\n";
 }
 
 std::string Line(const ServiceNames& service) {
@@ -87,9 +90,8 @@ class KubernetesRecorded : public testing::Test {
   ~KubernetesRecorded() override { Stop(); }
 
   void Start(const Server& server, const std::string& node, bool services = false) {
-    absl::StatusOr<std::shared_ptr<NameSource>> source =
-        MakeApiServer({.url = server.url(), .node = node, .services = services},
-                      kubernetes_test::QuickTimings());
+    absl::StatusOr<std::shared_ptr<NameSource>> source = MakeApiServer(
+        {.url = server.url(), .node = node, .services = services}, kubernetes_test::QuickTimings());
     ASSERT_TRUE(source.ok()) << source.status();
     source_ = *std::move(source);
     ASSERT_TRUE(source_->Start(&told_).ok());
@@ -111,13 +113,18 @@ class KubernetesRecorded : public testing::Test {
 };
 
 TEST_F(KubernetesRecorded, PodsOfANode) {
-  Server server([](Exchange& e) {
-    e.Asks("watch=1") ? Quiet(e) : void(e.Write(Recording("pods_of_node.http")));
-  });
-  Start(server, "worker-1");
-  EXPECT_TRUE(told_.WaitForState(StatusCode::kOk));
-  Stop();
-  EXPECT_EQ(Lines(told_.pods), Recording("pods_of_node.expected"));
+  // The latter has the statuses that a real kubelet has written.
+  for (const std::string name : {"pods_of_node", "pods_of_kubelet"}) {
+    Server server([&](Exchange& e) {
+      e.Asks("watch=1") ? Quiet(e) : void(e.Write(Recording(name + ".http")));
+    });
+    told_.pods.clear();
+    Start(server, "worker-1");
+    EXPECT_TRUE(told_.Wait([&] { return Lines(told_.pods) == Recording(name + ".expected"); }));
+    EXPECT_TRUE(told_.WaitForState(StatusCode::kOk));
+    Stop();
+    EXPECT_EQ(Lines(told_.pods), Recording(name + ".expected"));
+  }
 }
 
 TEST_F(KubernetesRecorded, PodsOfANodeInSmallPieces) {
@@ -175,9 +182,8 @@ TEST_F(KubernetesRecorded, WatchOfPods) {
   // The next watch goes on from the bookmark at the end of the first.
   const std::string recording = Recording("watch_pods.http");
   EXPECT_GT(recording.find(R"({"type":"BOOKMARK")"), recording.find(R"({"type":"DELETED")"));
-  EXPECT_THAT(
-      server.targets().at(2),
-      HasSubstr("resourceVersion=" + LastValue(recording, R"("resourceVersion":")")));
+  EXPECT_THAT(server.targets().at(2),
+              HasSubstr("resourceVersion=" + LastValue(recording, R"("resourceVersion":")")));
 }
 
 TEST_F(KubernetesRecorded, ServicesAndTheirWatch) {
@@ -188,9 +194,8 @@ TEST_F(KubernetesRecorded, ServicesAndTheirWatch) {
     } else if (!e.Asks("watch=1")) {
       e.Write(Recording("services.http"));
     } else if (watches++ == 0) {
-      EXPECT_TRUE(told_.Wait([&] {
-        return Lines(told_.services) == Recording("services.expected");
-      }));
+      EXPECT_TRUE(
+          told_.Wait([&] { return Lines(told_.services) == Recording("services.expected"); }));
       e.Write(Recording("watch_services.http"));
     } else {
       Quiet(e);
@@ -275,6 +280,40 @@ TEST_F(KubernetesRecorded, ExpiredPageIsListedFromTheFirst) {
   Stop();
   EXPECT_EQ(first_pages, 2);
   EXPECT_EQ(Lines(told_.pods), Recording("pods_of_node.expected"));
+}
+
+// The replies of a kubelet to a right request, to a wrong token, and to an account without rights.
+TEST_F(KubernetesRecorded, Kubelet) {
+  const kubernetes_test::TemporaryFolder folder;
+  const kubernetes_test::Authority authority(folder, "ca");
+  const std::string token_file = folder.Write("token", "wrong");
+  Server server(
+      [](Exchange& e) {
+        const std::string token = e.Header("Authorization");
+        e.Write(Recording(token == "Bearer right"  ? "kubelet_pods.http"
+                          : token == "Bearer weak" ? "kubelet_forbidden.http"
+                                                   : "kubelet_unauthorized.http"));
+      },
+      authority.Sign("kubelet", "IP:127.0.0.1"));
+  absl::StatusOr<std::shared_ptr<NameSource>> source =
+      MakeKubelet({.url = server.url(),
+                   .ca_file = authority.ca_file(),
+                   .token_file = token_file,
+                   .interval = std::chrono::seconds(1)},
+                  kubernetes_test::QuickTimings());
+  ASSERT_TRUE(source.ok()) << source.status();
+  source_ = *std::move(source);
+  ASSERT_TRUE(source_->Start(&told_).ok());
+  EXPECT_TRUE(told_.WaitForState(StatusCode::kUnauthenticated));
+  EXPECT_THAT(told_.message(), HasSubstr("/pods answers 401"));
+  folder.Write("token", "weak");
+  EXPECT_TRUE(told_.WaitForState(StatusCode::kPermissionDenied));
+  EXPECT_THAT(told_.message(),
+              AllOf(HasSubstr("/pods answers 403"), HasSubstr("needs get of nodes/proxy")));
+  folder.Write("token", "right");
+  EXPECT_TRUE(told_.WaitForState(StatusCode::kOk));
+  Stop();
+  EXPECT_EQ(Lines(told_.pods), Recording("kubelet_pods.expected"));
 }
 
 // Members whose own members have names of anybody's choice.

@@ -3,8 +3,8 @@
 #
 # build.sh <folder>
 #
-# Puts etcd, etcdctl, kube-apiserver, kube-controller-manager and kubelet into <folder>/bin, the
-# latter three from Debian 12's source package of Kubernetes, which is the last that holds all of
+# Puts etcd, etcdctl, plugins for networks of containers, kube-apiserver, kube-controller-manager
+# and kubelet into <folder>/bin, the latter three from Debian 12's source package of Kubernetes, which is the last that holds all of
 # it. The compiler and whatever else is needed comes from Debian 12 too, into the folder: nothing
 # is installed, and the system's own package lists are neither used nor changed. Takes some five
 # minutes with two cores, and 4 GB of disk.
@@ -17,7 +17,7 @@ tree=$folder/tree
 go=$folder/go
 # The source wants to lie there, as it is from before Go had modules throughout.
 source=$folder/gopath/src/k8s.io/kubernetes
-mkdir -p "$apt/lists/partial" "$apt/archives/partial" "$folder/bin" "$(dirname "$source")"
+mkdir -p "$apt/lists/partial" "$apt/archives/partial" "$folder/bin/cni" "$(dirname "$source")"
 : >"$apt/status"
 
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
@@ -33,13 +33,14 @@ options=(-q -o "APT::Sandbox::User=root" -o "Acquire::Languages=none" -o "Acquir
 cd "$apt/archives"
 apt-get "${options[@]}" update
 apt-get "${options[@]}" download golang-1.19-go golang-1.19-src etcd-server etcd-client \
-  golang-github-modern-go-reflect2-dev
+  golang-github-modern-go-reflect2-dev containernetworking-plugins
 apt-get "${options[@]}" source --download-only kubernetes
 rm -rf "$tree" "$go" "$source"
 for archive in ./*.deb; do
   dpkg-deb -x "$archive" "$tree"
 done
 cp "$tree/usr/bin/etcd" "$tree/usr/bin/etcdctl" "$folder/bin"
+cp "$tree"/usr/lib/cni/{ptp,loopback,host-local} "$folder/bin/cni"
 dpkg-source --no-check -x kubernetes_*.dsc "$source"
 
 # Debian's Go is spread over two folders, with links from one to where the other should be.

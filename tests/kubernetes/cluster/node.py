@@ -82,7 +82,9 @@ def image(name, root, **config):
 
 
 class Node:
-    def __init__(self, cluster, name, images):
+    """`images`: archives; `manifests`: static pods, by name."""
+
+    def __init__(self, cluster, name, images, manifests=None):
         self.cluster = cluster
         self.name = name
         self.folder = cluster.path("node")
@@ -93,6 +95,8 @@ class Node:
         for number, data in enumerate(images):
             with open(f"{self.folder}/{number}.image", "wb") as file:
                 file.write(data)
+        for file, pod in (manifests or {}).items():
+            self.write(f"manifests/{file}.json", json.dumps(pod))
         self.write("containerd.toml", CONTAINERD.format(
             folder=self.folder, pause=PAUSE, programs=cluster.programs))
         # Without masquerading no rule of the firewall is made.

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """record.py <folder of build.sh> <folder of recordings>
 
-Writes anew what a real API server replies: each file has the bytes of one connection, head and
-chunks and all. What a source of names should make of it is in the files *.expected.
+Writes anew what a real API server and a real kubelet reply: each file has the bytes of one
+connection, head and chunks and all. What a source of names should make of it is in the files
+*.expected. Needs root, containerd, runc, iproute2 and a static busybox.
 """
 import json
 import os
@@ -11,6 +12,8 @@ import sys
 import threading
 
 from cluster import Cluster
+from node import enter_network
+from record_node import record_node
 from scene import NODE, Scene
 
 PODS = f"/api/v1/pods?fieldSelector=spec.nodeName%3D{NODE}&"
@@ -29,25 +32,27 @@ class Recorder:
         with open(os.path.join(self.folder, name), "wb") as file:
             file.write(data)
 
+    def keep(self, name, target, data):
+        self.requests.append((name, target))
+        self.write(name + ".http", data)
+
     def record(self, name, target, **options):
         """The object of the reply, if it is one."""
-        self.requests.append((name, target))
         data = self.cluster.raw(target, **options)
-        self.write(name + ".http", data)
+        self.keep(name, target, data)
         return body_of(data)
 
     def watch(self, name, target, version, changes):
         """The reply to a watch during which the changes are made."""
         target += (f"watch=1&allowWatchBookmarks=true&timeoutSeconds={WATCH_S}"
                    f"&resourceVersion={version}")
-        self.requests.append((name, target))
         pieces = self.cluster.pieces(target)
         data = next(pieces)  # the head: it is open
         changing = threading.Thread(target=changes)
         changing.start()
         data += b"".join(pieces)
         changing.join()
-        self.write(name + ".http", data)
+        self.keep(name, target, data)
 
 
 def body_of(data):
@@ -107,7 +112,7 @@ def main():
     for name in os.listdir(folder):
         if name.endswith((".http", ".expected", ".txt")):
             os.remove(os.path.join(folder, name))
-    cluster = Cluster(programs)
+    cluster = Cluster(programs, for_pods=True)
     try:
         recorder = Recorder(cluster, folder)
         scene = Scene(cluster)
@@ -117,6 +122,7 @@ def main():
         recorder.watch("watch_services", SERVICES, services_version, scene.change_services)
         recorder.write("watch_services.expected", scene.services.text().encode())
         record_refusals(recorder)
+        record_node(recorder)
         record_gone(recorder)
         recorder.write("requests.txt", "".join(
             f"{name} {target}\n" for name, target in recorder.requests).encode())
@@ -126,4 +132,5 @@ def main():
 
 
 if __name__ == "__main__":
+    enter_network()
     main()
