@@ -46,7 +46,7 @@ dpkg-source --no-check -x kubernetes_*.dsc "$source"
 # Debian's Go is spread over two folders, with links from one to where the other should be.
 cp -R "$tree/usr/share/go-1.19" "$go"
 cp -R "$tree/usr/lib/go-1.19/bin" "$tree/usr/lib/go-1.19/VERSION" "$go"
-cp -R "$tree/usr/lib/go-1.19/pkg/." "$go/pkg"
+find "$tree/usr/lib/go-1.19/pkg" -mindepth 1 -maxdepth 1 -type d -exec cp -R {} "$go/pkg" \;
 export GOROOT=$go PATH=$go/bin:$PATH GOPATH=$folder/gopath GOCACHE=$folder/cache
 export GO111MODULE=off GOPROXY=off CGO_ENABLED=0 GOMAXPROCS=2
 

@@ -307,6 +307,19 @@ def request(target, host, token):
             (f"Authorization: Bearer {token}\r\n" if token else "") + "\r\n").encode()
 
 
+def body_of(data):
+    """The object in the bytes of a reply, if it is one."""
+    head, _, body = data.partition(b"\r\n\r\n")
+    if b"chunked" in head.lower():
+        text = b""
+        while (size := int(body[:body.index(b"\r\n")], 16)) != 0:
+            begin = body.index(b"\r\n") + 2
+            text += body[begin:begin + size]
+            body = body[begin + size + 2:]
+        body = text
+    return json.loads(body) if body.startswith(b"{") else None
+
+
 def path_of(pod):
     metadata = pod["metadata"]
     return f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}"

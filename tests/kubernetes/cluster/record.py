@@ -6,12 +6,11 @@ Writes anew what a real API server and a real kubelet reply: each file has the b
 connection, head and chunks and all. What a source of names should make of it is in the files
 *.expected. Needs root, containerd, runc, iproute2 and a static busybox.
 """
-import json
 import os
 import sys
 import threading
 
-from cluster import Cluster
+from cluster import Cluster, body_of
 from node import enter_network
 from record_node import record_node
 from scene import NODE, Scene
@@ -53,18 +52,6 @@ class Recorder:
         data += b"".join(pieces)
         changing.join()
         self.keep(name, target, data)
-
-
-def body_of(data):
-    head, _, body = data.partition(b"\r\n\r\n")
-    if b"chunked" in head.lower():
-        text = b""
-        while (size := int(body[:body.index(b"\r\n")], 16)) != 0:
-            begin = body.index(b"\r\n") + 2
-            text += body[begin:begin + size]
-            body = body[begin + size + 2:]
-        body = text
-    return json.loads(body) if body.startswith(b"{") else None
 
 
 def record_lists(recorder, scene):
