@@ -36,10 +36,10 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-std::string Joined(std::vector<std::string> parts) {
+std::string Joined(const std::vector<std::string>& parts) {
   std::string joined;
-  for (std::string& part : parts) {
-    joined += (joined.empty() ? "" : ",") + std::move(part);
+  for (const std::string& part : parts) {
+    joined.append(joined.empty() ? "" : ",").append(part);
   }
   return joined;
 }
@@ -326,8 +326,10 @@ bool HasFreeNames(const std::string& path) {
 void AddShape(const nlohmann::json& value, const std::string& path, std::set<std::string>* shape) {
   if (value.is_object() && !HasFreeNames(path)) {
     for (const auto& [name, member] : value.items()) {
+      std::string inner = path;
+      inner.append(path.empty() ? "" : ".").append(name);
       if (name != "managedFields") {  // never read, and of many shapes
-        AddShape(member, path.empty() ? name : path + "." + name, shape);
+        AddShape(member, inner, shape);
       }
     }
   } else if (value.is_array()) {
