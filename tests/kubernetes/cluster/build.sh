@@ -6,7 +6,7 @@
 # Puts etcd, etcdctl, plugins for networks of containers, kube-apiserver, kube-controller-manager
 # and kubelet into <folder>/bin, the latter three from Debian 12's source package of Kubernetes, which is the last that holds all of
 # it. The compiler and whatever else is needed comes from Debian 12 too, into the folder: nothing
-# is installed, and the system's own package lists are neither used nor changed. Takes some five
+# is installed, and the system's own package lists are neither used nor changed. Takes some ten
 # minutes with two cores, and 4 GB of disk.
 set -eu
 
