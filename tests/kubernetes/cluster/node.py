@@ -158,6 +158,7 @@ class Node:
         for file in glob.glob(f"/proc/{pid}/root/var/log/pods/{path}"):
             with open(file, encoding="utf-8") as log:
                 text += log.read()
+        text = text[:text.rfind("\n") + 1]  # it may be at it
         # "2026-03-02T09:14:31.1Z stdout F " before each line
         return [line.split(" ", 3)[3] for line in text.splitlines()]
 
