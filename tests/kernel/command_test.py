@@ -81,9 +81,10 @@ class Command:
         return self.end()
 
     def lines(self):
-        """Also while it runs: the place in the file, which it shares, stays."""
-        size = os.fstat(self.out.fileno()).st_size
-        return os.pread(self.out.fileno(), size, 0).decode().splitlines()
+        """Also while it runs: the place in the file, which it shares, stays. A line that is not
+        whole yet is not one."""
+        text = os.pread(self.out.fileno(), os.fstat(self.out.fileno()).st_size, 0)
+        return text[:text.rfind(b"\n") + 1].decode().splitlines()
 
 
 def objects_of(pid):

@@ -78,6 +78,34 @@ def remove_cgroups(top):
         os.rmdir(directory)
 
 
+def check_docker_run_line(test, daemon, *entry):
+    """That of the docs tells of a container beside it. `entry`: if the image has none."""
+    with open(DEPLOYMENT, encoding="ascii") as file:
+        line = re.search(r"^docker (run (?:.*\\\n)*.*)$", file.read(), re.M)[1]
+    words = shlex.split(line.replace("\\\n", " ").replace("/var/log:", test.node.logs + ":"))
+    at = words.index("masflow")
+    words[at:at + 1] = ["masflow", *entry, "--json", "--streams", "process"]
+    # A network of the container needs a bridge.
+    words[1:1] = ["--name", "agent", "--network", "none"]
+    probe = daemon.run("create", "--cap-add", "BPF", "masflow", "x", check=False)
+    if "unknown capability" in probe.stderr:  # so the docs have another one for it
+        words = [{"BPF": "SYS_ADMIN", "PERFMON": "SYS_ADMIN"}.get(w, w) for w in words]
+    with subprocess.Popen(["docker", "--host", daemon.socket, *words],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE) as agent:
+        try:
+            ready = agent.stderr.readline().decode()
+            test.assertTrue(ready.startswith("masflow: ready"), ready)
+            client = Container(Pod(test.node, "cart"), "app", "busybox", "true")
+            client.output()
+            daemon.run("kill", "--signal", "INT", "agent")
+            found = [json.loads(line) for line in agent.stdout.read().splitlines()]
+        finally:
+            daemon.run("rm", "--force", "agent", check=False)
+    test.assertEqual(agent.returncode, 0)
+    pods = {(e["event.name"], e.get("k8s.pod.name")) for e in found}
+    test.assertLessEqual({("process.exec", "cart"), ("process.exit", "cart")}, pods)
+
+
 class Docker(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -137,31 +165,8 @@ class Docker(unittest.TestCase):
             self.assertNotIn("container.runtime.name", e)
 
     def test_docker_run_line_of_the_docs(self):
-        with open(DEPLOYMENT, encoding="ascii") as file:
-            line = re.search(r"^docker (run (?:.*\\\n)*.*)$", file.read(), re.M)[1]
-        words = shlex.split(line.replace("\\\n", " ").replace(
-            "/var/log:", self.node.logs + ":"))
-        # The image has no entry point here, and a network of the container needs a bridge.
-        at = words.index("masflow")
-        words[at:at + 1] = ["masflow", "/bin/masflow", "--json", "--streams", "process"]
-        words[1:1] = ["--name", "agent", "--network", "none"]
-        probe = self.daemon.run("create", "--cap-add", "BPF", "busybox", "x", check=False)
-        if "unknown capability" in probe.stderr:  # so the docs have another one for it
-            words = [{"BPF": "SYS_ADMIN", "PERFMON": "SYS_ADMIN"}.get(w, w) for w in words]
-        with subprocess.Popen(["docker", "--host", self.daemon.socket, *words],
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE) as agent:
-            try:
-                ready = agent.stderr.readline().decode()
-                self.assertTrue(ready.startswith("masflow: ready"), ready)
-                client = Container(Pod(self.node, "cart"), "app", "busybox", "true")
-                client.output()
-                self.daemon.run("kill", "--signal", "INT", "agent")
-                found = [json.loads(line) for line in agent.stdout.read().splitlines()]
-            finally:
-                self.daemon.run("rm", "--force", "agent", check=False)
-        self.assertEqual(agent.returncode, 0)
-        pods = {(e["event.name"], e.get("k8s.pod.name")) for e in found}
-        self.assertLessEqual({("process.exec", "cart"), ("process.exit", "cart")}, pods)
+        # The image has no entry point here.
+        check_docker_run_line(self, self.daemon, "/bin/masflow")
 
 
 if __name__ == "__main__":

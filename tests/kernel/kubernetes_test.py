@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command beside real containers, with names from an API server and a kubelet.
 
-Both are real HTTPS servers on the loopback; what they say of pods has the form of the API.
+Both are real HTTPS servers on the loopback; what they say are recorded replies, with the pods of
+these tests in place of those that were recorded.
 Environment: MASFLOW is the path of the command. Needs root, runc, busybox (a static one), openssl.
 """
 import http.server
@@ -9,6 +10,7 @@ import json
 import os
 import ssl
 import subprocess
+import sys
 import threading
 import unittest
 
@@ -16,23 +18,41 @@ from command_test import Command, wait_until
 from http_servers_test import free_port, listens
 from workloads_test import Container, Node, Pod, events
 
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, f"{HERE}/../kubernetes/cluster")
+from cluster import body_of  # pylint: disable=wrong-import-position
+
 BACKEND_IP = "127.44.0.7"  # any of these is this machine, and nobody else uses these
 SERVICE_IP = "127.44.0.8"
 TOKEN = "a-token"
 
 
+def recorded(name):
+    with open(f"{HERE}/../kubernetes/recorded/{name}.http", "rb") as file:
+        return body_of(file.read())
+
+
 def pod_object(pod, container, ip, deployment):
-    """As the API has it, the parts that are of use."""
-    replica_set = f"{deployment}-7d8f6c5b9d"
-    return {
-        "metadata": {
-            "name": pod.name, "namespace": pod.namespace, "uid": pod.uid, "resourceVersion": "7",
-            "labels": {"app": deployment, "pod-template-hash": "7d8f6c5b9d"},
-            "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet",
-                                 "name": replica_set, "uid": "x", "controller": True}]},
-        "spec": {"nodeName": "worker-1", "containers": [{"name": container}]},
-        "status": {"phase": "Running", "hostIP": "127.0.0.1", "podIP": ip,
-                   "podIPs": [{"ip": ip}], "containerStatuses": []}}
+    """As a kubelet has written one of a Deployment."""
+    known = next(p for p in recorded("pods_of_kubelet")["items"]
+                 if p["metadata"]["name"].startswith("cart-"))
+    metadata, status = known["metadata"], known["status"]
+    metadata.update(name=pod.name, namespace=pod.namespace, uid=pod.uid)
+    metadata["labels"]["app"] = deployment
+    metadata["ownerReferences"][0]["name"] = \
+        f"{deployment}-{metadata['labels']['pod-template-hash']}"
+    known["spec"]["containers"][0]["name"] = container
+    status["containerStatuses"][0]["name"] = container
+    status.update(hostIP="127.0.0.1", podIP=ip, podIPs=[{"ip": ip}])
+    return known
+
+
+def service_list():
+    services = recorded("services")
+    front_door = next(s for s in services["items"] if s["metadata"]["name"] == "frontend")
+    front_door["metadata"]["name"] = "front-door"
+    front_door["spec"].update(clusterIP=SERVICE_IP, clusterIPs=[SERVICE_IP])
+    return services
 
 
 class Server(http.server.ThreadingHTTPServer):
@@ -88,7 +108,7 @@ class Servers:
                 if servers.hang.is_set():
                     servers.ended.wait()
                 elif self.headers["Authorization"] != f"Bearer {TOKEN}":
-                    self.reply(401, {"kind": "Status", "message": "Unauthorized", "code": 401})
+                    self.reply(401, recorded("unauthorized"))
                 elif "watch=1" in self.path:
                     self.send_response(200)
                     self.send_header("Transfer-Encoding", "chunked")
@@ -96,14 +116,9 @@ class Servers:
                     servers.answered.append(self.path)
                     servers.ended.wait()
                 elif self.path.startswith("/api/v1/services"):
-                    self.reply(200, {"kind": "ServiceList", "metadata": {"resourceVersion": "8"},
-                                     "items": [{"metadata": {"name": "front-door",
-                                                             "namespace": "shop"},
-                                                "spec": {"clusterIP": SERVICE_IP,
-                                                         "clusterIPs": [SERVICE_IP]}}]})
+                    self.reply(200, service_list())
                 else:  # /pods of the kubelet, /api/v1/pods
-                    self.reply(200, {"kind": "PodList", "metadata": {"resourceVersion": "8"},
-                                     "items": servers.pods})
+                    self.reply(200, {**recorded("pods_of_kubelet"), "items": servers.pods})
 
             def reply(self, code, body):
                 data = json.dumps(body).encode()

@@ -39,11 +39,11 @@ def hierarchies():
 class Pod:
     """The directories that a kubelet makes for a pod."""
 
-    def __init__(self, node, name, namespace="shop"):
+    def __init__(self, node, name, namespace="shop", uid=None):
         self.node = node
         self.name = name
         self.namespace = namespace
-        self.uid = str(uuid.uuid4())
+        self.uid = uid or str(uuid.uuid4())
         self.cgroup = f"/kubepods/burstable/pod{self.uid}"
         self.logs = f"{node.logs}/pods/{namespace}_{name}_{self.uid}"
         os.mkdir(self.logs)
@@ -100,8 +100,8 @@ class Node:
 class Container:
     """One that runc runs, in the foreground. `change` may alter its configuration."""
 
-    def __init__(self, pod, name, *argv, change=lambda config, root: None):
-        self.id = os.urandom(32).hex()
+    def __init__(self, pod, name, *argv, change=lambda config, root: None, id=None):
+        self.id = id or os.urandom(32).hex()
         self.argv = list(argv)
         self.bundle = os.path.join(pod.node.folder, self.id)
         root = os.path.join(self.bundle, "rootfs")
@@ -173,10 +173,9 @@ class Manifest:
         for outside, inside in self.mounts:
             source = outside.replace("/var/log", node.logs)
             if not inside.startswith("/sys"):
-                os.makedirs(root + inside)
+                os.makedirs(root + inside, exist_ok=True)
             config["mounts"].append({"destination": inside, "type": "bind", "source": source,
                                      "options": ["rbind", "ro"]})
-        install(MASFLOW, root)
 
 
 def install(program, root):
@@ -192,7 +191,9 @@ def events(command):
     return [json.loads(line) for line in command.lines()]
 
 
-class Workloads(unittest.TestCase):
+class Pods(unittest.TestCase):
+    """Two of them, and what an agent in a container should tell of them."""
+
     def setUp(self):
         self.node = Node()
         self.addCleanup(self.node.close)
@@ -217,6 +218,23 @@ class Workloads(unittest.TestCase):
         self.uids = {"frontend-distroless": frontend.uid, "backend": backend.uid}
         return port
 
+    def check_agent(self, agent):
+        """One with the arguments of the DaemonSet tells of two other pods."""
+        try:
+            agent.wait_ready()
+            self.call_between_pods()
+            agent.signal("INT")
+            found = [json.loads(line) for line in agent.output().splitlines()]
+        finally:
+            agent.stop()
+        self.assertEqual(agent.process.returncode, 0)
+        pods = {(e["event.name"], e.get("k8s.pod.name")) for e in found}
+        for pod in ("frontend-distroless", "backend"):
+            for name in ("process.exec", "http.exchange", "tcp.close", "process.exit"):
+                self.assertIn((name, pod), pods)
+
+
+class Workloads(Pods):
     def test_every_event_of_two_pods_is_theirs(self):
         with Command("--json", "--forks", "--failed", "--listeners", "--data", "call",
                      *self.log_dir) as command:
@@ -326,20 +344,13 @@ class Workloads(unittest.TestCase):
         manifest = Manifest()
         self.assertEqual(manifest.capabilities, ["CAP_BPF", "CAP_PERFMON"])
         self.assertEqual(len(manifest.mounts), 3)
-        agent = Container(Pod(self.node, "masflow"), "masflow", "masflow", *manifest.args,
-                          change=lambda *config: manifest.apply(self.node, *config))
-        try:
-            agent.wait_ready()
-            self.call_between_pods()
-            agent.signal("INT")
-            found = [json.loads(line) for line in agent.output().splitlines()]
-        finally:
-            agent.stop()
-        self.assertEqual(agent.process.returncode, 0)
-        pods = {(e["event.name"], e.get("k8s.pod.name")) for e in found}
-        for pod in ("frontend-distroless", "backend"):
-            for name in ("process.exec", "http.exchange", "tcp.close", "process.exit"):
-                self.assertIn((name, pod), pods)
+
+        def change(config, root):
+            manifest.apply(self.node, config, root)
+            install(MASFLOW, root)
+
+        self.check_agent(Container(Pod(self.node, "masflow"), "masflow", "masflow",
+                                   *manifest.args, change=change))
 
     def test_one_pod_alone_as_text(self):
         with Command("--pod", "frontend-distroless", *self.log_dir) as command:

@@ -25,6 +25,15 @@ std::string Replace(std::string text, std::string_view from, const std::string& 
   return text;
 }
 
+std::string Contents(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::string contents{std::istreambuf_iterator<char>(in), {}};
+  if (contents.empty()) {
+    throw std::runtime_error("no file " + path);
+  }
+  return contents;
+}
+
 std::string Digits(int i, std::size_t width) {
   std::string digits = std::to_string(i);
   return std::string(width - digits.size(), '0') + digits;
@@ -128,13 +137,13 @@ internal::Timings QuickTimings() {
 }
 
 std::string Body(const std::string& name) {
-  std::ifstream in(std::string(MASFLOW_TEST_BODIES) + "/" + name, std::ios::binary);
-  std::string body{std::istreambuf_iterator<char>(in), {}};
-  if (body.empty()) {
-    throw std::runtime_error("no body " + name);
-  }
+  std::string body = Contents(std::string(MASFLOW_TEST_BODIES) + "/" + name);
   std::erase(body, '\n');  // as servers send it, an event of a watch in particular
   return body;
+}
+
+std::string Recording(const std::string& name) {
+  return Contents(std::string(MASFLOW_TEST_RECORDED) + "/" + name);
 }
 
 std::string NumberedPod(int i) {

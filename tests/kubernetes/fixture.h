@@ -80,6 +80,8 @@ internal::Timings QuickTimings();
 
 // A file of bodies/, and the one pod of pod.json as the number `i` of many.
 std::string Body(const std::string& name);
+// A file of recorded/, as it is.
+std::string Recording(const std::string& name);
 std::string NumberedPod(int i);
 // "[a,b,…]" of so many pods, from `first` on.
 std::string NumberedPods(int first, int count);
