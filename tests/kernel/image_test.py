@@ -5,6 +5,7 @@ The base images are made by debootstrap from this system's own mirrors: nothing 
 registry. Takes minutes, so only "ctest -C image" runs it. Environment: MASFLOW is the path of the
 command. Needs root, docker.io, debootstrap, runc, git and a static busybox.
 """
+import glob
 import json
 import os
 import shutil
@@ -33,10 +34,14 @@ def sources():
 
 def make_base(folder):
     lines = sources()
+    os.chmod(folder, 0o755)
     subprocess.run(["debootstrap", "--variant=minbase", f"--keyring={KEYRING}", SUITE, folder,
                     lines[0].split()[2]], check=True, stdout=subprocess.DEVNULL)
     with open(f"{folder}/etc/apt/sources.list", "w", encoding="ascii") as file:
         file.write("\n".join(lines) + "\n")
+    for file in glob.glob(f"{folder}/var/cache/apt/**/*.*", recursive=True) + \
+            glob.glob(f"{folder}/var/lib/apt/lists/*_*"):
+        os.remove(file)
 
 
 class Image(Pods):
