@@ -43,11 +43,13 @@ function(_masflow_bpf_skeleton source name folder)
 endfunction()
 
 #[[
-masflow_bpf_skeletons(<target> <source>.bpf.c... )
+masflow_bpf_skeletons(<target> <source>.bpf.c... [TWICE <source>.bpf.c...])
 
 For each source makes <source>.skel.h (its skeleton is called masflow_<source>_bpf, as all
-skeletons of a program share one name space) and <source>_plain.skel.h, of the same for kernels
-before 6.2 (bpf/read.bpf.h), and an INTERFACE library <target> that brings their folder. With MASFLOW_SKELETON_DIR the headers are taken from there instead.
+skeletons of a program share one name space), and an INTERFACE library <target> that brings
+their folder. Those behind TWICE use what only kernels from 6.2 on have, and get a
+<source>_plain.skel.h without that (bpf/read.bpf.h). With MASFLOW_SKELETON_DIR the headers are
+taken from there instead.
 ]]
 function(masflow_bpf_skeletons target)
   add_library(${target} INTERFACE)
@@ -68,11 +70,17 @@ function(masflow_bpf_skeletons target)
   set(skeletons)
   set(out_dir "${CMAKE_CURRENT_BINARY_DIR}/skeletons")
   file(MAKE_DIRECTORY "${out_dir}")
-  foreach(source IN LISTS ARGN)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" TWICE)
+  foreach(source IN LISTS arg_UNPARSED_ARGUMENTS arg_TWICE)
     string(REGEX REPLACE "\\.bpf\\.c$" "" name "${source}")
-    _masflow_bpf_skeleton("${source}" "${name}" "${out_dir}" -DMF_CASTS)
-    _masflow_bpf_skeleton("${source}" "${name}_plain" "${out_dir}")
-    list(APPEND skeletons "${out_dir}/${name}.skel.h" "${out_dir}/${name}_plain.skel.h")
+    set(with)
+    if(source IN_LIST arg_TWICE)
+      set(with -DMF_CASTS)
+      _masflow_bpf_skeleton("${source}" "${name}_plain" "${out_dir}")
+      list(APPEND skeletons "${out_dir}/${name}_plain.skel.h")
+    endif()
+    _masflow_bpf_skeleton("${source}" "${name}" "${out_dir}" ${with})
+    list(APPEND skeletons "${out_dir}/${name}.skel.h")
   endforeach()
   add_custom_target(${target}_generate DEPENDS ${skeletons})
   add_dependencies(${target} ${target}_generate)
