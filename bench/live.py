@@ -3,7 +3,8 @@
 """What watching costs the machine that is watched: loads as fast as it can make them, with each
 observer in turn and with none, round by round.
 
-usage: live.py --build build/release [--rounds 15] [--part loads] [--part idle] ...
+usage: live.py --build build/release [--rounds 15] [--scale 1] [--part loads [--load exec]...]
+               [--part idle]...
 
 Needs root and a quiet machine. Beside the command: programs that do nothing and a bare ring
 (masflow_floor), and execsnoop, tcplife (libbpf-tools) and bpftrace, where they are installed and start.
@@ -37,8 +38,8 @@ TRACE_STATE = ('tracepoint:sock:inet_sock_set_state '
 class Observer:
     """A program that watches. `ready`: what it says, on either output, once it does."""
 
-    def __init__(self, name, words, ready, events=None, needs_tracefs=False):
-        self.name, self.words, self.ready, self.events = name, words, ready, events
+    def __init__(self, name, words, ready, needs_tracefs=False):
+        self.name, self.words, self.ready = name, words, ready
         if needs_tracefs:  # in mounts of its own
             self.words = ["unshare", "--mount", "sh", "-c",
                           'mount -t tracefs none /sys/kernel/tracing && '
@@ -102,7 +103,10 @@ def floor(name, build, size, hooks):
 
 
 def tool(name, words, ready):
-    return Observer(name, words, ready, needs_tracefs=True) if shutil.which(words[0]) else None
+    if shutil.which(words[0]) is None:
+        return None
+    # Into a file they would say that they are ready only once a buffer is full.
+    return Observer(name, ["stdbuf", "-oL", *words], ready, needs_tracefs=True)
 
 
 def observers(build, load):
@@ -127,9 +131,9 @@ def observers(build, load):
     return [o for o in found if o] + [masflow("masflow, all", build)]
 
 
-def rate(build, load):
-    done = subprocess.run([f"{build}/bench/masflow_load", load, str(LOADS[load])], check=True,
-                          capture_output=True, text=True)
+def rate(build, load, scale):
+    done = subprocess.run([f"{build}/bench/masflow_load", load, str(round(LOADS[load] * scale))],
+                          check=True, capture_output=True, text=True)
     count, seconds = done.stdout.split()
     return int(count) / float(seconds)
 
@@ -141,27 +145,27 @@ def quartiles(values):
     return f"{middle:.3f} ({low:.3f} to {high:.3f})"
 
 
-def loads(build, rounds):
-    for load in LOADS:
+def loads(build, rounds, kinds, scale):
+    for load in kinds:
         watching = observers(build, load)
         ratios = {o.name: [] for o in watching}
         control, said, absent = [], {}, set()
-        rate(build, load)
+        rate(build, load, scale)
         for i in range(rounds):
-            without = rate(build, load)
+            without = rate(build, load, scale)
             # Each is the first, the second… equally often: the machine's pace drifts.
             at = i % len(watching)
             for observer in watching[at:] + watching[:at]:
                 if observer.name in absent:
                     continue
                 if observer.start():
-                    ratios[observer.name].append(rate(build, load) / without)
+                    ratios[observer.name].append(rate(build, load, scale) / without)
                     said[observer.name] = observer.stop()
                 else:
                     observer.stop()
                     absent.add(observer.name)
-            control.append(rate(build, load) / without)
-        print(f"{load}: {LOADS[load]} a run, {rounds} rounds, rate with over without")
+            control.append(rate(build, load, scale) / without)
+        print(f"{load}: {round(LOADS[load] * scale)} a run, {rounds} rounds, rate with over without")
         print(f"  {'nobody':24} {quartiles(control)}")
         for observer in watching:
             if observer.name in absent:
@@ -183,6 +187,7 @@ def idle(build):
         said = load.stdout.readline().decode().strip() if load else "0 open"
         command = masflow("all", build, "--max-connections", "262144")
         if command.start():
+            time.sleep(2)  # what was open before is told first
             before = command.cpu_s()
             time.sleep(IDLE_S)
             spent = command.cpu_s() - before
@@ -218,10 +223,12 @@ def main():
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--part", action="append",
                         choices=("loads", "idle", "start", "size"))
+    parser.add_argument("--scale", type=float, default=1, help="so much of each load")
+    parser.add_argument("--load", action="append", choices=tuple(LOADS), help="only these")
     options = parser.parse_args()
     parts = options.part or ("loads", "idle", "start", "size")
     if "loads" in parts:
-        loads(options.build, options.rounds)
+        loads(options.build, options.rounds, options.load or LOADS, options.scale)
     if "idle" in parts:
         idle(options.build)
     if "start" in parts:

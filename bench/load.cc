@@ -7,9 +7,12 @@
 //   masflow_load idle <connections>     opens them, says so, and waits for the end of its input
 //
 // Prints "<operations> <seconds>".
+#include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdio>
@@ -68,15 +71,43 @@ void MoveMebibytes(int count) {
   close(pair.server);
 }
 
+// Opens them in a child of its own, and says so on `ready`; it ends with its parent.
+void KeepOpenInChild(int count, unsigned host, int ready) {
+  if (fork() != 0) {
+    return;
+  }
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  const Listener listener;
+  for (int i = 0; i < count; ++i) {
+    listener.Connect(host);
+  }
+  if (write(ready, "", 1) != 1) {
+    Die("the parent has gone");
+  }
+  for (;;) {
+    pause();
+  }
+}
+
 void KeepOpen(int count) {
-  constexpr int kOfAnAddress = 20'000;
   rlimit files{};
   getrlimit(RLIMIT_NOFILE, &files);
   files.rlim_cur = files.rlim_max;
   setrlimit(RLIMIT_NOFILE, &files);
-  const Listener listener;
-  for (int i = 0; i < count; ++i) {
-    listener.Connect(static_cast<unsigned>(1 + i / kOfAnAddress));
+  // As many as a process may open, and as an address has ports for.
+  const int most = static_cast<int>(std::min<rlim_t>(20'000, (files.rlim_cur - 32) / 2));
+  int ready[2];
+  if (pipe(ready) != 0) {
+    Die("cannot make a pipe");
+  }
+  int children = 0;
+  for (int left = count; left > 0; left -= most) {
+    KeepOpenInChild(std::min(left, most), static_cast<unsigned>(++children), ready[1]);
+  }
+  for (char byte = 0; children > 0; --children) {
+    if (read(ready[0], &byte, 1) != 1) {
+      Die("a child has gone");
+    }
   }
   std::printf("%d open\n", count);
   std::fflush(stdout);
