@@ -22,11 +22,11 @@
 /* No call at run time. Whether the object is of that type is not checked. */
 extern void *bpf_rdonly_cast(const void *object, u32 btf_id) __ksym;
 
-#define READ(source, field, ...)                                                                  \
-  ({                                                                                              \
-    __typeof__(source) typed =                                                                    \
-        bpf_rdonly_cast((source), bpf_core_type_id_kernel(__typeof__(*(source))));                \
-    ___arrow(typed, field, ##__VA_ARGS__);                                                        \
+#define READ(source, field, ...)                                                                \
+  ({                                                                                            \
+    __typeof__(source) typed = bpf_rdonly_cast((source),                                        \
+                                               bpf_core_type_id_kernel(__typeof__(*(source)))); \
+    ___arrow(typed, field, ##__VA_ARGS__);                                                      \
   })
 
 #else
