@@ -19,9 +19,9 @@
 #include "core/unique_fd.h"
 
 // After what they name.
-#include "http.skel.h"
-#include "process.skel.h"
-#include "tcp.skel.h"
+#include "http_plain.skel.h"
+#include "process_plain.skel.h"
+#include "tcp_plain.skel.h"
 #include "workload.skel.h"
 
 namespace masflow::kernel_test {
@@ -139,15 +139,15 @@ Counts VerifiedInstructions() {
   if (told) {
     return counts;
   }
-  std::size_t size = 0;
+  std::size_t size = 0;  // of the objects for kernels before 6.2, as those before 5.16 are
   const auto count = [&](const void* bytes) {
     for (const auto& [name, verified] : CountAgain(bytes, size, loaded)) {
       counts[name] = verified;
     }
   };
-  count(masflow_process_bpf__elf_bytes(&size));
-  count(masflow_tcp_bpf__elf_bytes(&size));
-  count(masflow_http_bpf__elf_bytes(&size));
+  count(masflow_process_plain_bpf__elf_bytes(&size));
+  count(masflow_tcp_plain_bpf__elf_bytes(&size));
+  count(masflow_http_plain_bpf__elf_bytes(&size));
   count(masflow_workload_bpf__elf_bytes(&size));
   return counts;
 }
