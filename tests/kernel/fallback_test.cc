@@ -2,8 +2,6 @@
 //
 // A mechanism that loads but cannot be attached: its place in the kernel is taken by as many
 // programs as it has room for.
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <linux/bpf.h>
 #include <linux/perf_event.h>
 #include <sys/ioctl.h>
@@ -15,6 +13,9 @@
 #include <cstring>
 #include <string>
 #include <vector>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 
 #include "bpf/tracepoint.h"
 #include "core/unique_fd.h"
@@ -32,8 +33,7 @@ constexpr std::array<bpf_insn, 2> kNothing{
 
 UniqueFd Load(bpf_prog_type type, bpf_prog_load_opts* options) {
   options->sz = sizeof(*options);
-  return UniqueFd(
-      bpf_prog_load(type, "mf_test", "GPL", kNothing.data(), kNothing.size(), options));
+  return UniqueFd(bpf_prog_load(type, "mf_test", "GPL", kNothing.data(), kNothing.size(), options));
 }
 
 // Both attach one program more; 0, or errno.

@@ -57,8 +57,8 @@ class KtlsTest : public KernelTest {
   Pair pair_;
 };
 
-// Read where the hook sees the calls of programs; those behind see only what was encrypted, and take
-// it for no HTTP.
+// Read where the hook sees the calls of programs; those behind see only what was encrypted, and
+// take it for no HTTP.
 TEST_F(KtlsTest, Http_IsReadByTheLengthsOfCallsOnly) {
   const auto live = HttpLive::Open();
   ASSERT_NE(live, nullptr);

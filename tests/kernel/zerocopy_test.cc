@@ -138,8 +138,7 @@ TEST_F(ZerocopyTest, ReceivedHttp) {
   ASSERT_TRUE(Say(pair_.server.get(), Ok("hello")));
   ASSERT_EQ(Hear(pair_.client.get(), Ok("hello").size()), Ok("hello"));
   ASSERT_TRUE(Ask(pair_, Get("/b"), Ok("")));
-  live->ExpectServer(listener_.port,
-                     {"GET /before 200 0+0 complete", "GET /b 200 0+0 complete"});
+  live->ExpectServer(listener_.port, {"GET /before 200 0+0 complete", "GET /b 200 0+0 complete"});
   live->ExpectClient(listener_.port, {"GET /before 200 0+0 complete", "GET /a 200 0+5 complete",
                                       "GET /b 200 0+0 complete"});
   EXPECT_EQ(live->stats().lost[static_cast<std::size_t>(LossReason::kUnread)], 1u);
