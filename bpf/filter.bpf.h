@@ -54,6 +54,19 @@ static __always_inline bool pid_listed(u32 pid)
          (filter_by_tree && bpf_map_lookup_elem(&filter_trees, &pid));
 }
 
+static __always_inline struct kernfs_node *parent_of(struct kernfs_node *node)
+{
+  struct kernfs_node *parent;
+
+  if (!bpf_core_field_exists(((struct kernfs_node___v615 *)0)->__parent))
+    return READ(node, parent);
+  parent = READ((struct kernfs_node___v615 *)node, __parent);
+  /* Else the compiler makes one load of both, with a choice of the offset, and the verifier comes to
+   * the one that this kernel does not have. */
+  barrier_var(parent);
+  return parent;
+}
+
 static __always_inline bool cgroup_listed(struct task_struct *task)
 {
   struct kernfs_node *node = task_cgroup_node(task);
@@ -63,10 +76,7 @@ static __always_inline bool cgroup_listed(struct task_struct *task)
 
     if (bpf_map_lookup_elem(&filter_cgroups, &id))
       return true;
-    if (bpf_core_field_exists(((struct kernfs_node___v615 *)0)->__parent))
-      node = READ((struct kernfs_node___v615 *)node, __parent);
-    else
-      node = READ(node, parent);
+    node = parent_of(node);
   }
   return false;
 }
