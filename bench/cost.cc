@@ -11,7 +11,10 @@
 // (tests/vm/cost.py) these are instructions, and the same in each run.
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -99,10 +102,11 @@ void Drain(Watch* watch) {
   watch->lines.clear();
 }
 
-// ns an operation. The first turn warms up.
+// ns an operation, by the median of the turns: what else the kernel has to do at times falls on few
+// of them. The first one warms up.
 double Measure(const Workload& workload, int operations, Watch* watch) {
-  Clock::duration took{};
-  for (int turn = 0; turn <= kTurns; ++turn) {
+  std::array<Clock::duration, kTurns> turns{};
+  for (int turn = -1; turn < kTurns; ++turn) {
     const Clock::time_point begin = Clock::now();
     for (int i = 0; i < operations; ++i) {
       workload.operation();
@@ -110,9 +114,12 @@ double Measure(const Workload& workload, int operations, Watch* watch) {
     if (watch != nullptr) {
       Drain(watch);
     }
-    took += turn == 0 ? Clock::duration{} : Clock::now() - begin;
+    if (turn >= 0) {
+      turns[static_cast<std::size_t>(turn)] = Clock::now() - begin;
+    }
   }
-  return std::chrono::duration<double, std::nano>(took).count() / (kTurns * operations);
+  std::nth_element(turns.begin(), turns.begin() + kTurns / 2, turns.end());
+  return std::chrono::duration<double, std::nano>(turns[kTurns / 2]).count() / operations;
 }
 
 double MeasureWatched(const Workload& workload, int operations, Use use) {
