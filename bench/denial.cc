@@ -30,19 +30,6 @@ using Seconds = std::chrono::duration<double>;
 
 constexpr int kAttackers = 2;
 
-void MakeProcesses(int count) {
-  for (int i = 0; i < count; ++i) {
-    Execute("/bin/true");
-  }
-}
-
-void MakeConnections(int count) {
-  const Listener listener;
-  for (int i = 0; i < count; ++i) {
-    Reset(listener.Connect());  // so that ports do not run out
-  }
-}
-
 // Of the library's thread, so far.
 Seconds ReaderTime() {
   for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {

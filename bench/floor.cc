@@ -9,9 +9,8 @@
 // Says "ready" on stderr; on SIGINT or SIGTERM, how many records there were.
 #include <linux/bpf.h>
 #include <signal.h>
-#include <unistd.h>
 
-#include <cerrno>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <vector>

@@ -17,7 +17,6 @@
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
-#include <string>
 #include <string_view>
 #include <thread>
 #include <vector>
@@ -27,19 +26,6 @@
 namespace {
 
 using namespace masflow_bench;
-
-void MakeExecs(int count) {
-  for (int i = 0; i < count; ++i) {
-    Execute("/bin/true");
-  }
-}
-
-void MakeConnections(int count) {
-  const Listener listener;
-  for (int i = 0; i < count; ++i) {
-    Reset(listener.Connect());
-  }
-}
 
 void MakeExchanges(int count) {
   const Listener listener;
@@ -104,6 +90,7 @@ void KeepOpen(int count) {
   for (int left = count; left > 0; left -= most) {
     KeepOpenInChild(std::min(left, most), static_cast<unsigned>(++children), ready[1]);
   }
+  close(ready[1]);  // so that a child that is missing is noticed
   for (char byte = 0; children > 0; --children) {
     if (read(ready[0], &byte, 1) != 1) {
       Die("a child has gone");
@@ -120,7 +107,7 @@ void KeepOpen(int count) {
 int main(int argc, char** argv) {
   const std::string_view kind = argc > 1 ? argv[1] : "";
   const int count = argc > 2 ? std::atoi(argv[2]) : 0;
-  void (*const make)(int) = kind == "exec"       ? MakeExecs
+  void (*const make)(int) = kind == "exec"       ? MakeProcesses
                             : kind == "connect"  ? MakeConnections
                             : kind == "exchange" ? MakeExchanges
                             : kind == "bulk"     ? MoveMebibytes

@@ -85,6 +85,19 @@ void Reset(const Pair& pair) {
   close(pair.server);
 }
 
+void MakeProcesses(int count) {
+  for (int i = 0; i < count; ++i) {
+    Execute("/bin/true");
+  }
+}
+
+void MakeConnections(int count) {
+  const Listener listener;
+  for (int i = 0; i < count; ++i) {
+    Reset(listener.Connect());
+  }
+}
+
 void Move(int from, int to, std::string_view bytes) {
   std::array<char, 512> buffer;
   if (write(from, bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()) ||

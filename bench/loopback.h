@@ -50,6 +50,10 @@ void Close(const Pair& pair);
 // At once, without a port that is kept back.
 void Reset(const Pair& pair);
 
+// So many one after the other: of /bin/true, and opened and reset, so that ports do not run out.
+void MakeProcesses(int count);
+void MakeConnections(int count);
+
 // By one write and one read, up to 512 bytes.
 void Move(int from, int to, std::string_view bytes);
 

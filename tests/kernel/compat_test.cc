@@ -127,7 +127,7 @@ TEST_F(CompatTest, ARequestIsReadOrCounted) {
   const bool read = std::count(client.begin(), client.end(), "GET /a 200 0+5 complete") == 1;
   const std::string mechanism = FindHook(live->session(), "http send").mechanism;
   EXPECT_EQ(read, mechanism != "tp_btf sock_send_length");
-  const auto unread = live->stats().lost[static_cast<std::size_t>(LossReason::kUnread)];
+  const auto unread = LostOf(live->stats(), LossReason::kUnread);
   EXPECT_EQ(unread == 0, read) << unread;
 }
 

@@ -289,7 +289,7 @@ TEST_F(HttpCallsTest, ManyMessagesByOneCall_AreReadOrCounted) {
   ASSERT_FALSE(client.empty());
   EXPECT_EQ(client.back(), "GET /b 200 0+0 complete");
   const bool read = std::count(client.begin(), client.end(), "GET /a 200 0+5 complete") == 1;
-  const auto unread = live_->stats().lost[static_cast<std::size_t>(LossReason::kUnread)];
+  const auto unread = LostOf(live_->stats(), LossReason::kUnread);
   EXPECT_EQ(read, unread == 0) << unread;
 }
 

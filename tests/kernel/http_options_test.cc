@@ -152,9 +152,7 @@ TEST_F(HttpOptionsTest, AFullTableIsCounted) {
     pairs.push_back(ConnectPair(listener));
     ASSERT_TRUE(Ask(pairs.back(), Get("/a"), Ok("hello")));
   }
-  const auto lost = [&] {
-    return live->stats().lost[static_cast<std::size_t>(LossReason::kTableFull)];
-  };
+  const auto lost = [&] { return LostOf(live->stats(), LossReason::kTableFull); };
   EXPECT_TRUE(live->Until([&] { return live->events().size() + lost() >= 2 * kPairs; }))
       << live->events().size() << " + " << lost();
   EXPECT_EQ(live->events().size(), kTable);
@@ -187,9 +185,7 @@ TEST_F(HttpOptionsTest, AFullTable_DoesNotCountWhatIsFilteredOut) {
     pairs.push_back(ConnectPair(other));
     ASSERT_TRUE(Ask(pairs.back(), Get("/b"), Ok("hello")));
   }
-  const auto lost = [&] {
-    return live->stats().lost[static_cast<std::size_t>(LossReason::kTableFull)];
-  };
+  const auto lost = [&] { return LostOf(live->stats(), LossReason::kTableFull); };
   EXPECT_TRUE(live->Until([&] { return live->events().size() + lost() >= 2 * kTable; }));
   ASSERT_TRUE(live->Settle()) << Describe(live->stats());
   EXPECT_EQ(live->events().size() + lost(), 2 * kTable);
@@ -209,7 +205,7 @@ TEST_F(HttpOptionsTest, AfterASmallRingOverflowedItIsRightAgain) {
   }
   ASSERT_TRUE(Say(odd.client.get(), Get("/flood").substr(0, 10)));  // lost in a head
   ASSERT_TRUE(live->Settle()) << Describe(live->stats());
-  EXPECT_GT(live->stats().lost[static_cast<std::size_t>(LossReason::kRingFull)], 0u);
+  EXPECT_GT(LostOf(live->stats(), LossReason::kRingFull), 0u);
   EXPECT_EQ(live->stats().malformed, 0u);
   ASSERT_FALSE(live->losses().empty());
   for (const HttpExchange& e : live->events()) {

@@ -139,6 +139,9 @@ class Live : public Driven {
 // produced == delivered + unheard + merged + malformed + filtered + lost_total().
 bool AddsUp(const StreamStats& stats);
 std::string Describe(const StreamStats& stats);
+inline std::uint64_t LostOf(const StreamStats& stats, LossReason reason) {
+  return stats.lost[static_cast<std::size_t>(reason)];
+}
 
 // The entry of the support report; an empty one, with a failure, if there is none.
 HookSupport FindHook(const Session& session, std::string_view hook);

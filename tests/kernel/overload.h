@@ -13,6 +13,7 @@
 
 #include <gtest/gtest.h>
 
+#include "live.h"
 #include <masflow/masflow.h>
 
 namespace masflow::kernel_test {
@@ -27,10 +28,6 @@ inline std::size_t OnePage() {
 
 inline std::string RingName(const testing::TestParamInfo<std::size_t>& ring) {
   return ring.param == OnePage() ? "OfAPage" : "AsUsual";
-}
-
-inline std::uint64_t LostOf(const StreamStats& stats, LossReason reason) {
-  return stats.lost[static_cast<std::size_t>(reason)];
 }
 
 inline std::uint64_t LostFull(const StreamStats& stats) {

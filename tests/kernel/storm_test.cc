@@ -215,9 +215,9 @@ void ExpectAllAccountedFor(Live& live, std::size_t records) {
   EXPECT_EQ(stats.produced, records);
   EXPECT_EQ(stats.delivered, live.events().size());
   EXPECT_EQ(stats.delivered + stats.lost_total(), records) << Describe(stats);
-  EXPECT_GT(stats.lost[static_cast<std::size_t>(LossReason::kRingFull)], 0u);
-  EXPECT_EQ(stats.lost[static_cast<std::size_t>(LossReason::kTableFull)], 0u);
-  EXPECT_EQ(stats.lost[static_cast<std::size_t>(LossReason::kHookMissed)], 0u);
+  EXPECT_GT(LostOf(stats, LossReason::kRingFull), 0u);
+  EXPECT_EQ(LostOf(stats, LossReason::kTableFull), 0u);
+  EXPECT_EQ(LostOf(stats, LossReason::kHookMissed), 0u);
   EXPECT_EQ(Sum(live.losses(), LossReason::kRingFull), stats.lost_total());
   KernelTime last{};
   for (const Loss& loss : live.losses()) {

@@ -141,7 +141,7 @@ TEST_F(ZerocopyTest, ReceivedHttp) {
   live->ExpectServer(listener_.port, {"GET /before 200 0+0 complete", "GET /b 200 0+0 complete"});
   live->ExpectClient(listener_.port, {"GET /before 200 0+0 complete", "GET /a 200 0+5 complete",
                                       "GET /b 200 0+0 complete"});
-  EXPECT_EQ(live->stats().lost[static_cast<std::size_t>(LossReason::kUnread)], 1u);
+  EXPECT_EQ(LostOf(live->stats(), LossReason::kUnread), 1u);
 }
 
 }  // namespace

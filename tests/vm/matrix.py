@@ -116,9 +116,9 @@ SMOKE_ENDS = ("TcpAcceptTest.PreForked*", "TcpAcceptTest.ByIoUring", "TcpConnect
 SMOKE_CALLS = ("TcpCallTest.EachWay*", "TcpCallTest.AsMuch*", "TcpCallTest.Splice") + OTHER_WAYS
 SMOKE_HTTP = ("HttpCallsTest.EachCall*", "HttpCallsTest.ManyMessages*",
               "HttpMessagesTest.ChunksThat*", "HttpFailureTest.TheServerResetsWithin*")
-SMOKE_PROCESS = ("Fallback*", "EnvironmentTest.WithTheTwo*", "ExecTest.LsIs*", "ExecFailureTest.EachError*", "CompatTest.AFailed*",
-                 "ExitTest.*", "ForkTest.ChildAndParent", "SnapshotTest.WhatRuns*",
-                 "StormTest.OneProcessor*")
+SMOKE_PROCESS = ("Fallback*", "EnvironmentTest.WithTheTwo*", "ExecTest.LsIs*",
+                 "ExecFailureTest.EachError*", "CompatTest.AFailed*", "ExitTest.*",
+                 "ForkTest.ChildAndParent", "SnapshotTest.WhatRuns*", "StormTest.OneProcessor*")
 ALL_TCP = ("Tcp*", "*/Tcp*", "Curl*") + OTHER_WAYS
 CGROUPS = ("FilterTest.ByCgroup*", "TcpFilterTest.ByCgroup*", "ExecTest.LsIs*",
            "ForkTest.ChildAndParent", "SnapshotTest.WhatRuns*", "Workload*")
