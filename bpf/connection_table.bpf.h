@@ -5,8 +5,8 @@
  *
  * The key is the socket's address, which the kernel gives to the next socket at
  * once; what users get as identity is the entry's birth and a tag of the address.
- * Not an LRU table: that would drop live connections silently. Preallocated: in
- * tracing programs the others can deadlock before 6.1.
+ * Not an LRU table: that would drop live connections silently. Before 6.1 it is preallocated (in
+ * tracing programs the others can deadlock there), from then on the reader lets it grow.
  *
  * The HTTP object takes the identity of connections from it, where both streams are open.
  */

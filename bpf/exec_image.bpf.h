@@ -12,6 +12,7 @@
 
 #include "masflow_bpf/vmlinux.h"
 #include "masflow_bpf/wire.h"
+#include "repeat.bpf.h"
 #include "task.bpf.h"
 
 #include <bpf/bpf_core_read.h>
@@ -33,15 +34,24 @@ _Static_assert(MF_FILENAME_MAX + MF_PATH_MAX <= MF_HEAD_MASK + 1, "head");
 /* The kernel takes no per-CPU value above 32 KiB. */
 _Static_assert(sizeof(struct exec_image) <= 32768, "per-CPU limit");
 
-/* Step from the root of a mount to where it is mounted; false at the root of the tree. */
-static __always_inline bool leave_mount(struct mount **mount, struct dentry **dentry)
-{
-  struct mount *outer = READ(*mount, mnt_parent);
+/* Where the walk up from a file is. */
+struct mf_path_walk {
+  struct exec_image *image;
+  struct mount *mount;
+  struct dentry *dentry;
+  u32 end; /* a flag of the record that tells how it ended, if not at the root */
+};
 
-  if (!outer || outer == *mount)
+/* Step from the root of a mount to where it is mounted; false at the root of the tree. */
+static __always_inline bool leave_mount(struct mf_path_walk *walk)
+{
+  struct mount *mount = walk->mount; /* in READ() it would be taken for a field of the kernel's */
+  struct mount *outer = READ(mount, mnt_parent);
+
+  if (!outer || outer == mount)
     return false;
-  *dentry = READ(*mount, mnt_mountpoint);
-  *mount = outer;
+  walk->dentry = READ(mount, mnt_mountpoint);
+  walk->mount = outer;
   return true;
 }
 
@@ -61,10 +71,35 @@ static __always_inline bool append_component(struct exec_image *image, struct de
   return true;
 }
 
+MF_BODY long take_component(u64 turn, void *context)
+{
+  struct mf_path_walk *walk = context;
+  struct mf_exec *record = &walk->image->record;
+  struct dentry *dentry = walk->dentry;
+  struct dentry *parent = READ(dentry, d_parent);
+  struct mount *mount = walk->mount;
+
+  (void)turn;
+  if (dentry == READ(mount, mnt.mnt_root)) {
+    if (leave_mount(walk))
+      return 0;
+    walk->end = 0;
+    return 1;
+  }
+  if (record->path_len > MF_PATH_MAX - MF_NAME_LEN || !append_component(walk->image, dentry))
+    return 1;
+  if (dentry == parent) {
+    walk->end = MF_EXEC_PATH_OFF_TREE;
+    return 1;
+  }
+  walk->dentry = parent;
+  return 0;
+}
+
 /*
  * The components from the file up to the root of its mount namespace, last one
  * first (the reader turns them round). bpf_d_path is not allowed here on any
- * kernel so far. The loop keeps its state in the record, in map memory, which
+ * kernel so far. How much there is stands in the record, in map memory, which
  * the verifier does not track: with registers it walked 500,000 instructions.
  */
 static __always_inline void read_path(struct exec_image *image, struct task_struct *task)
@@ -73,7 +108,12 @@ static __always_inline void read_path(struct exec_image *image, struct task_stru
   struct file *file = READ(task, mm, exe_file);
   struct dentry *dentry = READ(file, f_path.dentry);
   struct vfsmount *vfsmount = READ(file, f_path.mnt);
-  struct mount *mount = (void *)vfsmount - bpf_core_field_offset(struct mount, mnt);
+  struct mf_path_walk walk = {
+      .image = image,
+      .mount = (void *)vfsmount - bpf_core_field_offset(struct mount, mnt),
+      .dentry = dentry,
+      .end = MF_EXEC_PATH_CUT,
+  };
 
   if (!dentry || !vfsmount) {
     record->header.flags |= MF_EXEC_NO_PATH;
@@ -81,23 +121,8 @@ static __always_inline void read_path(struct exec_image *image, struct task_stru
   }
   if (READ(dentry, d_inode, i_nlink) == 0)
     record->header.flags |= MF_EXEC_UNLINKED;
-  for (int i = 0; i < MF_PATH_PARTS_MAX; ++i) {
-    struct dentry *parent = READ(dentry, d_parent);
-
-    if (dentry == READ(mount, mnt.mnt_root)) {
-      if (!leave_mount(&mount, &dentry))
-        return;
-      continue;
-    }
-    if (record->path_len > MF_PATH_MAX - MF_NAME_LEN || !append_component(image, dentry))
-      break;
-    if (dentry == parent) {
-      record->header.flags |= MF_EXEC_PATH_OFF_TREE;
-      return;
-    }
-    dentry = parent;
-  }
-  record->header.flags |= MF_EXEC_PATH_CUT;
+  REPEAT(MF_PATH_PARTS_MAX, take_component, &walk);
+  record->header.flags |= walk.end;
 }
 
 /* Only for the current task just after its exec: the kernel wrote these pages a moment ago. */

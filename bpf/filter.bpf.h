@@ -58,9 +58,9 @@ static __always_inline struct kernfs_node *parent_of(struct kernfs_node *node)
 {
   struct kernfs_node *parent;
 
-  if (!bpf_core_field_exists(((struct kernfs_node___v615 *)0)->__parent))
+  if (!bpf_core_field_exists(node->__parent))
     return READ(node, parent);
-  parent = READ((struct kernfs_node___v615 *)node, __parent);
+  parent = READ(node, __parent);
   /* Else the compiler makes one load of both, with a choice of the offset, and the verifier comes to
    * the one that this kernel does not have. */
   barrier_var(parent);

@@ -48,7 +48,7 @@ static __always_inline int on_length(u64 *ctx, u8 way)
   conn = find_or_begin(sk, call->ports, way);
   if (conn && conn->state == MF_HTTP_NO)
     return 0;
-  task = bpf_get_current_task_btf();
+  task = current_task();
   find_call_payload(&call->payload, task, sk, way);
   if (!conn) {
     count_untracked(sk, way);
@@ -56,9 +56,9 @@ static __always_inline int on_length(u64 *ctx, u8 way)
   }
   if (way == MF_WAY_RECEIVED && (flags & MSG_TRUNC)) /* the bytes were thrown away */
     call->payload.readable = false;
-  call->cgroup_id = known_task_cgroup_id(task);
-  call->pid = task->tgid;
-  call->tid = task->pid;
+  call->cgroup_id = task_cgroup_id(task);
+  call->pid = READ(task, tgid);
+  call->tid = READ(task, pid);
   on_moved(conn, sk, scratch, way);
   return 0;
 }
@@ -82,12 +82,23 @@ static __always_inline bool is_old_iter(void)
   return !bpf_core_field_exists(((struct iov_iter *)0)->iter_type);
 }
 
+static __always_inline const struct iovec *pieces_of(struct iov_iter *iter)
+{
+  const struct iovec *pieces;
+
+  if (!bpf_core_field_exists(iter->__iov))
+    return READ(iter, iov);
+  pieces = READ(iter, __iov);
+  barrier_var(pieces); /* see parent_of() */
+  return pieces;
+}
+
 /* What the iterator still has to copy. The kernel's own senders, pages (sendfile) and the like
  * are not readable. */
 static __always_inline u32 read_iter(struct mf_payload *payload, struct msghdr *msg)
 {
   struct iov_iter *iter = &msg->msg_iter;
-  u32 type = is_old_iter() ? READ((struct iov_iter___v5 *)iter, type) & ~1U : READ(iter, iter_type);
+  u32 type = is_old_iter() ? READ(iter, type) & ~1U : READ(iter, iter_type);
   u64 skip = READ(iter, iov_offset);
 
   __builtin_memset(payload, 0, sizeof(*payload));
@@ -96,10 +107,7 @@ static __always_inline u32 read_iter(struct mf_payload *payload, struct msghdr *
     payload->base = (u64)READ(iter, ubuf) + skip;
     payload->readable = true;
   } else if (type == bpf_core_enum_value(enum iter_type, ITER_IOVEC)) {
-    if (bpf_core_field_exists(iter->__iov))
-      payload->iov = (u64)READ(iter, __iov);
-    else
-      payload->iov = (u64)READ((struct iov_iter___v5 *)iter, iov);
+    payload->iov = (u64)pieces_of(iter);
     payload->iov_in_kernel = true;
     payload->skip = skip;
     payload->pieces = READ(iter, nr_segs);

@@ -12,6 +12,7 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
+#include "repeat.bpf.h"
 #include "socket.bpf.h"
 #include "syscall.bpf.h"
 #include "task.bpf.h"
@@ -108,21 +109,21 @@ static __always_inline struct mf_http_scratch *scratch_of(u32 way)
 static __always_inline void find_call_payload(struct mf_payload *payload, struct task_struct *task,
                                               struct sock *sk, u8 way)
 {
-  struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+  struct pt_regs *regs = user_registers();
   bool sent = way == MF_WAY_SENT;
-  long nr = regs->SYSCALL_NR_FIELD;
-  u64 argument = regs->SYSCALL_ARG2_FIELD;
+  long nr = SYSCALL_NR(regs);
+  u64 argument = SYSCALL_ARG2(regs);
   struct mf_msghdr header;
 
   __builtin_memset(payload, 0, sizeof(*payload));
-  if (IS_COMPAT_FIELD(task) || (task->io_uring && tcp_socket_of(regs->SYSCALL_ARG1_FIELD) != sk)) {
+  if (IS_COMPAT(task) || (READ(task, io_uring) && tcp_socket_of(SYSCALL_ARG1(regs)) != sk)) {
     payload->is_lost = true;
   } else if (nr == (sent ? NR_WRITE : NR_READ) || nr == (sent ? NR_SENDTO : NR_RECVFROM)) {
     payload->base = argument;
     payload->readable = true;
   } else if (nr == (sent ? NR_WRITEV : NR_READV)) {
     payload->iov = argument;
-    payload->pieces = regs->SYSCALL_ARG3_FIELD;
+    payload->pieces = SYSCALL_ARG3(regs);
     payload->readable = true;
   } else if (nr == (sent ? NR_SENDMSG : NR_RECVMSG)) {
     if (bpf_probe_read_user(&header, sizeof(header), (void *)argument)) {
@@ -190,32 +191,61 @@ static __always_inline struct mf_iovec *next_piece(struct mf_http_scratch *scrat
   return &scratch->some[index % MF_PIECES_AT_ONCE];
 }
 
+/* `context`: where the scratch memory is. */
+MF_BODY long copy_next_piece(u64 turn, void *context)
+{
+  struct mf_http_scratch *scratch = *(struct mf_http_scratch **)context;
+  struct mf_iovec *piece;
+  u64 skip;
+
+  if (scratch->used >= scratch->wanted)
+    return 1;
+  piece = next_piece(scratch, turn);
+  if (!piece)
+    return 1;
+  skip = scratch->skip;
+  if (piece->size <= skip) {
+    scratch->skip = skip - piece->size;
+    return 0;
+  }
+  scratch->skip = 0;
+  return !copy_piece(scratch, piece->base + skip, piece->size - skip);
+}
+
+MF_BODY long pass_next_piece(u64 turn, void *context)
+{
+  struct mf_http_scratch *scratch = *(struct mf_http_scratch **)context;
+  struct mf_iovec *piece = next_piece(scratch, turn);
+  u64 skip = scratch->skip, left = scratch->wanted - scratch->used;
+
+  if (!piece)
+    return 1;
+  if (piece->size <= skip) {
+    scratch->skip = skip - piece->size;
+    return 0;
+  }
+  if (piece->size - skip >= left) {
+    scratch->last.base = piece->base + skip;
+    scratch->last.size = left;
+    return 1;
+  }
+  scratch->skip = 0;
+  scratch->used += piece->size - skip;
+  return 0;
+}
+
 /*
  * The two loops over pieces are functions of their own, and not static: the verifier looks at
- * such a one once for all its callers. (Inlined they took 450,000 instructions.) They find what
- * they work on in the scratch memory, for 5.10 lets pass no pointer.
+ * such a one once for all its callers. They find what they work on in the scratch memory, for 5.10
+ * lets pass no pointer.
  */
 __noinline int mf_http_copy(u32 way)
 {
   struct mf_http_scratch *scratch = scratch_of(way);
-  struct mf_iovec *piece;
-  u64 skip;
 
   if (!scratch)
     return 0;
-  for (u32 i = 0; i < MF_PIECES_MAX; ++i) {
-    if (scratch->used >= scratch->wanted)
-      break;
-    piece = next_piece(scratch, i);
-    if (!piece)
-      break;
-    skip = scratch->skip;
-    scratch->skip = 0;
-    if (piece->size <= skip)
-      scratch->skip = skip - piece->size;
-    else if (!copy_piece(scratch, piece->base + skip, piece->size - skip))
-      break;
-  }
+  REPEAT(MF_PIECES_MAX, copy_next_piece, &scratch);
   return scratch->used;
 }
 
@@ -223,30 +253,12 @@ __noinline int mf_http_copy(u32 way)
 __noinline int mf_http_last(u32 way)
 {
   struct mf_http_scratch *scratch = scratch_of(way);
-  struct mf_iovec *piece;
-  u64 skip, left;
 
   if (!scratch)
     return 0;
-  for (u32 i = 0; i < MF_PIECES_MAX; ++i) {
-    piece = next_piece(scratch, i);
-    if (!piece)
-      break;
-    skip = scratch->skip;
-    left = scratch->wanted - scratch->used;
-    if (piece->size <= skip) {
-      scratch->skip = skip - piece->size;
-      continue;
-    }
-    if (piece->size - skip >= left) {
-      scratch->last.base = piece->base + skip;
-      scratch->last.size = left;
-      return 1;
-    }
-    scratch->skip = 0;
-    scratch->used += piece->size - skip;
-  }
-  return 0;
+  scratch->last.size = 0;
+  REPEAT(MF_PIECES_MAX, pass_next_piece, &scratch);
+  return scratch->last.size > 0;
 }
 
 static __always_inline void begin_pieces(struct mf_http_scratch *scratch, u32 wanted)

@@ -2,7 +2,7 @@
 /*
  * What is known of each socket that has moved bytes since the stream was opened: whether
  * it speaks HTTP, and how far each of its ways has come. An entry is made at the first
- * bytes, in the process that moves them, and goes with the socket. Keyed and preallocated
+ * bytes, in the process that moves them, and goes with the socket. Keyed and allocated
  * as the table of connections (connection_table.bpf.h), for the same reasons.
  */
 #ifndef MASFLOW_HTTP_TABLE_BPF_H

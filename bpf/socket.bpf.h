@@ -219,22 +219,29 @@ static __always_inline bool task_passes(struct task_struct *task)
 
 #define SOCKFS_MAGIC 0x534F434B
 
-/* The TCP socket behind a descriptor of the current task, or NULL. */
+/* The TCP socket behind an open file, or NULL. */
+static __always_inline struct sock *tcp_socket_of_file(struct file *file)
+{
+  struct socket *socket;
+
+  if (!file || READ(file, f_inode, i_sb, s_magic) != SOCKFS_MAGIC)
+    return NULL;
+  socket = READ(file, private_data);
+  return tcp_behind(READ(socket, sk));
+}
+
+/* The same of a descriptor of the current task. */
 static __always_inline struct sock *tcp_socket_of(u32 fd)
 {
   struct fdtable *table = READ(current_task(), files, fdt);
   struct file **slots;
   struct file *file = NULL;
-  struct socket *socket;
 
   if (fd >= READ(table, max_fds))
     return NULL;
   slots = READ(table, fd);
   bpf_probe_read_kernel(&file, sizeof(file), slots + fd);
-  if (!file || READ(file, f_inode, i_sb, s_magic) != SOCKFS_MAGIC)
-    return NULL;
-  socket = READ(file, private_data);
-  return tcp_behind(READ(socket, sk));
+  return tcp_socket_of_file(file);
 }
 
 #endif /* MASFLOW_SOCKET_BPF_H */

@@ -50,19 +50,6 @@ static __always_inline u64 task_cgroup_id(struct task_struct *task)
   return READ(task_cgroup_node(task), id);
 }
 
-/* The same of a task that the verifier knows: plain loads, which cost a tenth. */
-static __always_inline u64 known_task_cgroup_id(struct task_struct *task)
-{
-  struct css_set *set = task->cgroups;
-
-  if (cgroup_v1_subsys >= 0 && cgroup_v1_subsys < MF_CGROUP_SUBSYS_MAX) {
-    struct cgroup_subsys_state **slot = __builtin_preserve_access_index(&set->subsys[0]);
-
-    return slot[cgroup_v1_subsys]->cgroup->kn->id;
-  }
-  return set->dfl_cgrp->kn->id;
-}
-
 /*
  * A process by its leader. A leader that ended before its threads is kept by the
  * kernel until the last of them, so its fields can be read to the end. Comm is

@@ -294,6 +294,30 @@ __hidden __noinline int handle_state(u64 *ctx, bool again)
 }
 
 /*
+ * The change that mf_tcp_state has handled last on this CPU. Nothing while it runs, for the kernel
+ * skips a run only on a CPU on which another one is not over.
+ */
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, u32);
+  __type(value, u64);
+} handled SEC(".maps");
+
+static __always_inline volatile u64 *handled_here(void)
+{
+  u32 zero = 0;
+
+  return bpf_map_lookup_elem(&handled, &zero);
+}
+
+/* Sockets lie at multiples of more than the highest state. */
+static __always_inline u64 change_of(const u64 *ctx)
+{
+  return ctx[0] | (u32)ctx[2];
+}
+
+/*
  * TP_PROTO(const struct sock *sk, const int oldstate, const int newstate). Before
  * the change. Neither requests in a SYN queue nor TIME_WAIT come here: these are not
  * full sockets; one that waits there has gone from FIN_WAIT2 to CLOSE.
@@ -301,7 +325,21 @@ __hidden __noinline int handle_state(u64 *ctx, bool again)
 SEC("raw_tp/inet_sock_set_state")
 int mf_tcp_state(u64 *ctx)
 {
-  return handle_state(ctx, false);
+  volatile u64 *change = handled_here();
+
+  if (!change)
+    return 0;
+  *change = 0;
+  handle_state(ctx, false);
+  *change = change_of(ctx);
+  return 0;
+}
+
+static __always_inline int handle_state_again(u64 *ctx)
+{
+  volatile u64 *change = handled_here();
+
+  return change && *change == change_of(ctx) ? 0 : handle_state(ctx, true);
 }
 
 /*
@@ -314,14 +352,14 @@ int mf_tcp_state(u64 *ctx)
 SEC("raw_tp/inet_sock_set_state")
 int mf_tcp_state_again(u64 *ctx)
 {
-  return handle_state(ctx, true);
+  return handle_state_again(ctx);
 }
 
 /* And once more, from 7.0 on: there a process can be preempted in any of them. */
 SEC("raw_tp/inet_sock_set_state")
 int mf_tcp_state_3(u64 *ctx)
 {
-  return handle_state(ctx, true);
+  return handle_state_again(ctx);
 }
 
 __hidden __noinline int handle_destroy(struct sock *sk)

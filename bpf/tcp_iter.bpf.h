@@ -22,17 +22,6 @@ struct {
 
 bool listening_full = false;
 
-/* At the end of a run both are NULL. */
-static __always_inline struct sock *tcp_socket_of_file(struct task_struct *task, struct file *file)
-{
-  struct socket *socket;
-
-  if (!task || !file || READ(file, f_inode, i_sb, s_magic) != SOCKFS_MAGIC)
-    return NULL;
-  socket = READ(file, private_data);
-  return tcp_behind(READ(socket, sk));
-}
-
 static __always_inline bool adopt(struct sock *sk, struct task_struct *task, struct mf_conn **out)
 {
   struct mf_conn *conn;
@@ -60,7 +49,8 @@ SEC("iter/task_file")
 int mf_tcp_listeners(struct bpf_iter__task_file *ctx)
 {
   struct task_struct *task = ctx->task;
-  struct sock *sk = tcp_socket_of_file(task, ctx->file);
+  /* At the end of a run both are NULL. */
+  struct sock *sk = task ? tcp_socket_of_file(ctx->file) : NULL;
   struct mf_listening key = {};
   struct mf_tcp_listen record;
   struct mf_conn *conn;
@@ -107,7 +97,8 @@ SEC("iter/task_file")
 int mf_tcp_adopt(struct bpf_iter__task_file *ctx)
 {
   struct task_struct *task = ctx->task;
-  struct sock *sk = tcp_socket_of_file(task, ctx->file);
+  /* At the end of a run both are NULL. */
+  struct sock *sk = task ? tcp_socket_of_file(ctx->file) : NULL;
   struct mf_tcp_open record;
   struct mf_conn *conn;
   int state;

@@ -3,7 +3,8 @@
  * The kernel types that MasFlow reads, by hand and only the fields it uses.
  * Offsets are taken from the running kernel's BTF at load time (CO-RE), so the
  * order and the missing fields here do not matter, and no architecture is named.
- * A ___suffix is another shape of the same kernel type in other versions.
+ * A type has the fields of all versions side by side: one of its own for each, of the same name
+ * with a ___suffix, would have libbpf search all types of the kernel once more.
  */
 #ifndef MASFLOW_BPF_VMLINUX_H
 #define MASFLOW_BPF_VMLINUX_H
@@ -132,13 +133,9 @@ struct signal_struct {
 };
 
 struct kernfs_node {
-  struct kernfs_node *parent;
+  struct kernfs_node *parent;   /* up to 6.14 */
+  struct kernfs_node *__parent; /* since */
   u64 id;
-};
-
-/* 6.15 renamed the field. */
-struct kernfs_node___v615 {
-  struct kernfs_node *__parent;
 };
 
 struct cgroup_root {
@@ -336,9 +333,6 @@ struct iov_iter {
   unsigned long nr_segs;
   void *ubuf;
   const struct iovec *__iov;
-};
-
-struct iov_iter___v5 {
   unsigned int type;
   const struct iovec *iov;
 };

@@ -48,9 +48,9 @@ struct HttpOptions {
   std::uint32_t request_capture = 4096;
   std::uint32_t response_capture = 2048;
   // Connections, both ends of local ones, that can be followed at once, whether they are HTTP
-  // or not; 64 to 2^22. Each takes some 200 bytes of kernel memory, and one with HTTP some
-  // 600 of the host's. What does not fit is not followed: each message that looks like a
-  // request counts as one lost record, LossReason::kTableFull.
+  // or not; 64 to 2^22. Each takes some 200 bytes of kernel memory (when: see TcpOptions), and one
+  // with HTTP some 600 of the host's. What does not fit is not followed: each message that looks
+  // like a request counts as one lost record, LossReason::kTableFull.
   std::uint32_t max_connections = 65'536;
   // Ring between kernel and host: a power of two, at least a page. An exchange takes some 1,000
   // bytes an end. Its last quarter is kept for the ends of connections.

@@ -23,7 +23,7 @@ inline constexpr std::size_t kStreamKinds = 3;
 
 enum class LossReason : std::uint8_t {
   kRingFull = 0,  // the host drained too slowly, or the ring is smaller than the record
-  // A table in the kernel had no room: for a connection (TcpOptions, HttpOptions:
+  // A table in the kernel had no room, or no memory: for a connection (TcpOptions, HttpOptions:
   // max_connections), or for a process of filter.trees (65,536). What it would have told of is one
   // lost record.
   kTableFull = 1,
@@ -86,14 +86,15 @@ struct ProgramCost {
   friend bool operator==(const ProgramCost&, const ProgramCost&) = default;
 };
 
-// What the open streams take, in bytes; zeros of what they do not have (a replay has no rings). It
-// is fixed when they are opened, by ring_bytes, max_connections and the filters, and does not grow
-// with load: docs/embedding.md says what happens at its limits. Not in it: the programs
-// themselves, names of workloads, what a snapshot finds until that is delivered, and what the
-// host keeps.
+// What the open streams take at most, in bytes; zeros of what they do not have (a replay has no
+// rings). It is fixed when they are opened, by ring_bytes, max_connections and the filters:
+// docs/embedding.md says what happens at its limits. Not in it: the programs themselves, names of
+// workloads, what a snapshot finds until that is delivered, and what the host keeps.
 struct MemoryStats {
-  std::uint64_t rings = 0;      // in the kernel: the rings between it and the host
-  std::uint64_t tables = 0;     // in the kernel: all other tables, as if they were full
+  std::uint64_t rings = 0;  // in the kernel: the rings between it and the host
+  // In the kernel: all other tables, as if they were full. Those of connections take memory as
+  // these come, from Linux 6.1 on; before, they have all of it at once.
+  std::uint64_t tables = 0;
   std::uint64_t host_most = 0;  // in this process, at most
 
   std::uint64_t total() const { return rings + tables + host_most; }

@@ -54,9 +54,9 @@ struct TcpOptions {
   bool pre_existing = true;  // first deliver what is open already (OnOpen), and follow it
   bool listeners = false;    // deliver listening sockets, those that are there and new ones
   // Open connections, both ends of local ones, that can be followed at once; 64 to 2^22.
-  // Each takes some 400 bytes of kernel memory. Of those beyond none is followed: each
-  // counts as one lost record, LossReason::kTableFull (of those that were open before, once
-  // for each process that holds it).
+  // Each takes some 400 bytes of kernel memory: from Linux 6.1 on as it comes, before all of them
+  // at once. Of those beyond none is followed: each counts as one lost record,
+  // LossReason::kTableFull (of those that were open before, once for each process that holds it).
   std::uint32_t max_connections = 65'536;
   // Ring between kernel and host: a power of two, at least a page. A connection takes some
   // 600 bytes an end. Its last quarter is kept from the events of TcpDataMode::kCall.

@@ -223,6 +223,10 @@ int Environment::FunctionArguments(const std::string& name) const {
   return btf_vlen(type);
 }
 
+bool Environment::AllocatesEntries() const {
+  return btf__find_by_name_kind(btf_.get(), "bpf_mem_alloc", BTF_KIND_STRUCT) >= 0;
+}
+
 std::string Environment::WhyNoFexit(const std::string& function) const {
   const int id = btf__find_by_name_kind(btf_.get(), function.c_str(), BTF_KIND_FUNC);
   if (id < 0) {

@@ -46,6 +46,8 @@ class Environment {
 
   // Programs can claim the type of an object and read it by plain loads (bpf/read.bpf.h).
   bool CanCast() const { return FunctionArguments("bpf_rdonly_cast") != 0; }
+  // A table's entry can get its memory as it is made, in programs of any kind (6.1).
+  bool AllocatesEntries() const;
 
   // Known beforehand, so that no whole object has to be loaded for it: why no program can be
   // put at the exit of this function (fexit), on any function by kprobe, or at this

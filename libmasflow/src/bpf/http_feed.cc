@@ -11,6 +11,7 @@
 
 #include "bpf/http_hooks.h"
 #include "bpf/libbpf_log.h"
+#include "bpf/map_memory.h"
 #include "bpf/skeleton.h"
 #include "bpf/tcp_filter_maps.h"
 #include "bpf/twins.h"
@@ -76,6 +77,7 @@ absl::StatusOr<bpf_object_skeleton*> HttpFeed::OpenObject(const Environment& env
   ConfigureTcpFilter(options_.filter, rodata);
   SizeTcpFilter(options_.filter, skeleton_->obj);
   bpf_map__set_max_entries(skeleton_->maps.http_conns, options_.max_connections);
+  AllocateByEntry(environment, skeleton_->maps.http_conns);
   bpf_map__set_max_entries(skeleton_->maps.http_ring, static_cast<__u32>(options_.ring_bytes));
   skeleton_->bss->http_state.bytes = options_.ring_bytes;
   if (absl::Status status = ShareConnections(); !status.ok()) {

@@ -25,13 +25,16 @@ std::uint64_t Cpus() {
 }
 
 // kernel/bpf/hashtab.c: a bucket is a list head and a lock, an element has 48 bytes in front of its
-// key, and each CPU has one in reserve.
+// key. Allocated beforehand, each CPU has one in reserve; else each has 8 bytes more.
 std::uint64_t HashBytes(const bpf_map_info& map) {
   constexpr std::uint64_t kBucket = 16;
   constexpr std::uint64_t kElement = 48;
+  constexpr std::uint64_t kNode = 8;
   const std::uint64_t element = kElement + RoundUp(map.key_size, 8) + RoundUp(map.value_size, 8);
-  return std::bit_ceil(std::uint64_t{map.max_entries}) * kBucket +
-         (map.max_entries + Cpus()) * element;
+  const std::uint64_t buckets = std::bit_ceil(std::uint64_t{map.max_entries}) * kBucket;
+  return (map.map_flags & BPF_F_NO_PREALLOC) != 0
+             ? buckets + map.max_entries * (element + kNode)
+             : buckets + (map.max_entries + Cpus()) * element;
 }
 
 // kernel/bpf/lpm_trie.c: an inner node for each entry but one, and each node is an allocation of
@@ -74,6 +77,12 @@ MapMemory MemoryOfMap(int fd) {
     return {};
   }
   return {.id = map.id, .is_ring = map.type == BPF_MAP_TYPE_RINGBUF, .bytes = BytesOf(map)};
+}
+
+void AllocateByEntry(const Environment& environment, bpf_map* table) {
+  if (environment.AllocatesEntries()) {
+    bpf_map__set_map_flags(table, bpf_map__map_flags(table) | BPF_F_NO_PREALLOC);
+  }
 }
 
 std::vector<MapMemory> MemoryOfMaps(const bpf_object* object) {

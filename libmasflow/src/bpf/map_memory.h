@@ -5,6 +5,9 @@
 #include <cstdint>
 #include <vector>
 
+#include "bpf/environment.h"
+
+struct bpf_map;
 struct bpf_object;
 
 namespace masflow::internal {
@@ -19,6 +22,10 @@ struct MapMemory {
 // By what the kernel says of its type and sizes. The amount itself the kernel tells only from 6.4
 // on, only in /proc, and of tables that are not allocated beforehand only what is in use.
 MapMemory MemoryOfMap(int fd);
+
+// Before the load: a large table gets the memory of each entry as that is made. On kernels before
+// 6.1, where that can deadlock in a tracing program, all of it at the load.
+void AllocateByEntry(const Environment& environment, bpf_map* table);
 
 // Of all maps that were created with the object.
 std::vector<MapMemory> MemoryOfMaps(const bpf_object* object);

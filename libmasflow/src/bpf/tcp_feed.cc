@@ -9,6 +9,7 @@
 
 #include "bpf/iterator.h"
 #include "bpf/libbpf_log.h"
+#include "bpf/map_memory.h"
 #include "bpf/skeleton.h"
 #include "bpf/tcp_filter_maps.h"
 #include "bpf/tcp_hooks.h"
@@ -77,6 +78,8 @@ absl::StatusOr<bpf_object_skeleton*> TcpFeed::OpenObject(const Environment& envi
   ConfigureTcpFilter(options_.filter, rodata);
   SizeTcpFilter(options_.filter, skeleton_->obj);
   bpf_map__set_max_entries(skeleton_->maps.connections, options_.max_connections);
+  AllocateByEntry(environment, skeleton_->maps.connections);
+  AllocateByEntry(environment, skeleton_->maps.listening);
   bpf_map__set_max_entries(skeleton_->maps.tcp_ring, static_cast<__u32>(options_.ring_bytes));
   skeleton_->bss->tcp_state.bytes = options_.ring_bytes;
   if (!options_.pre_existing) {

@@ -3,6 +3,7 @@
 
 #include <sys/random.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>
@@ -64,6 +65,8 @@ void SizeTcpFilter(const TcpFilter& filter, bpf_object* object) {
   if (filter.ports.empty() && filter.local_ports.empty() && filter.remote_ports.empty()) {
     bpf_map__set_max_entries(Find(object, "filter_ports"), 1);
   }
+  bpf_map__set_max_entries(Find(object, "filter_addresses"),
+                           std::max<__u32>(1, static_cast<__u32>(filter.addresses.size())));
 }
 
 absl::Status FillTcpFilter(const TcpFilter& filter, bpf_object* object) {
