@@ -35,8 +35,9 @@ function(_masflow_bpf_skeleton source name folder)
     COMMENT "Compiling ${name}.bpf.o"
     VERBATIM)
   add_custom_command(OUTPUT "${skeleton}"
-    COMMAND "${CMAKE_COMMAND}" "-DBPFTOOL=${MASFLOW_BPFTOOL}" "-DOBJECT=${object}"
-      "-DNAME=masflow_${name}_bpf" "-DOUTPUT=${skeleton}" -P "${_masflow_gen_skeleton}"
+    COMMAND "${CMAKE_COMMAND}" "-DBPFTOOL=${MASFLOW_BPFTOOL}" "-DGZIP=${MASFLOW_GZIP}"
+      "-DOBJECT=${object}" "-DNAME=masflow_${name}_bpf" "-DOUTPUT=${skeleton}"
+      -P "${_masflow_gen_skeleton}"
     DEPENDS "${object}" "${_masflow_gen_skeleton}"
     COMMENT "Generating ${name}.skel.h"
     VERBATIM)
@@ -65,7 +66,8 @@ function(masflow_bpf_skeletons target)
       llvm-strip-14
     REQUIRED)
   find_program(MASFLOW_BPFTOOL bpftool HINTS /usr/sbin /usr/local/sbin REQUIRED)
-  mark_as_advanced(MASFLOW_CLANG MASFLOW_LLVM_STRIP MASFLOW_BPFTOOL)
+  find_program(MASFLOW_GZIP gzip REQUIRED)
+  mark_as_advanced(MASFLOW_CLANG MASFLOW_LLVM_STRIP MASFLOW_BPFTOOL MASFLOW_GZIP)
 
   set(skeletons)
   set(out_dir "${CMAKE_CURRENT_BINARY_DIR}/skeletons")

@@ -42,7 +42,7 @@ install(FILES
 set(pkgconfig_dir "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 file(RELATIVE_PATH pc_prefix "/x/${pkgconfig_dir}" "/x")
 string(REGEX REPLACE "/$" "" pc_prefix "${pc_prefix}")
-set(pc_private "absl_cord >= 20220623, absl_flat_hash_map >= 20220623, libbpf >= 1.1")
+set(pc_private "absl_cord >= 20220623, absl_flat_hash_map >= 20220623, libbpf >= 1.1, zlib")
 if(BUILD_SHARED_LIBS)
   set(pc_requires "absl_statusor >= 20220623")
   set(pc_cflags "")

@@ -4,7 +4,7 @@
 # only the latter.
 
 # masflow_static_twin(<out> <target>): sets <out> to a target that is like <target> but links
-# archives, for libbpf and for Abseil with all that it depends on. Anything else is returned
+# archives, for libbpf, zlib and Abseil with all that it depends on. Anything else is returned
 # as it is.
 function(masflow_static_twin out target)
   string(REPLACE "::" "_" twin "${target}")
@@ -18,6 +18,13 @@ function(masflow_static_twin out target)
       message(FATAL_ERROR "MASFLOW_STATIC_DEPS needs libbpf.a, libelf.a and libz.a")
     endif()
     set(${out} Libbpf::static PARENT_SCOPE)
+    return()
+  elseif(target STREQUAL "ZLIB::ZLIB")
+    add_library(${twin} STATIC IMPORTED GLOBAL)
+    set_target_properties(${twin} PROPERTIES
+      IMPORTED_LOCATION "${Libbpf_Z_ARCHIVE}"  # the one that libbpf's brings
+      INTERFACE_INCLUDE_DIRECTORIES "${ZLIB_INCLUDE_DIRS}")
+    set(${out} ${twin} PARENT_SCOPE)
     return()
   elseif(NOT target MATCHES "^absl::" OR NOT TARGET ${target})
     return()

@@ -15,6 +15,7 @@
 #include <bpf/libbpf.h>
 #include <gtest/gtest.h>
 
+#include "bpf/inflate.h"
 #include "bpf_objects.h"
 #include "core/unique_fd.h"
 
@@ -140,15 +141,17 @@ Counts VerifiedInstructions() {
     return counts;
   }
   std::size_t size = 0;  // of the objects for kernels before 6.2, as those before 5.16 are
-  const auto count = [&](const void* bytes) {
-    for (const auto& [name, verified] : CountAgain(bytes, size, loaded)) {
+  const auto count = [&](const void* gzip) {
+    const internal::Inflated object = internal::Inflate(gzip, size);
+    EXPECT_NE(object.bytes, nullptr);
+    for (const auto& [name, verified] : CountAgain(object.bytes.get(), object.size, loaded)) {
       counts[name] = verified;
     }
   };
-  count(masflow_process_plain_bpf__elf_bytes(&size));
-  count(masflow_tcp_plain_bpf__elf_bytes(&size));
-  count(masflow_http_plain_bpf__elf_bytes(&size));
-  count(masflow_workload_bpf__elf_bytes(&size));
+  count(masflow_process_plain_bpf__gzip_bytes(&size));
+  count(masflow_tcp_plain_bpf__gzip_bytes(&size));
+  count(masflow_http_plain_bpf__gzip_bytes(&size));
+  count(masflow_workload_bpf__gzip_bytes(&size));
   return counts;
 }
 

@@ -44,7 +44,7 @@ std::vector<MapMemory> CgroupFeed::Maps() const {
 
 absl::Status CgroupFeed::Start() {
   LibbpfLog log;
-  skeleton_.reset(masflow_workload_bpf__open());
+  skeleton_.reset(OpenSkeleton(masflow_workload_bpf__create_skeleton));
   if (skeleton_ == nullptr) {
     return log.Attach(ErrnoStatus(errno, "cannot open the workload object"));
   }
