@@ -24,12 +24,12 @@
 #else
 
 #define MF_BODY static __always_inline
-#define REPEAT(most, body, context)                         \
-  do {                                                      \
-    for (u32 turn_ = 0; turn_ < (most); ++turn_) {          \
-      if (body(turn_, (context)))                           \
-        break;                                              \
-    }                                                       \
+#define REPEAT(most, body, context)                \
+  do {                                             \
+    for (u32 turn_ = 0; turn_ < (most); ++turn_) { \
+      if (body(turn_, (context)))                  \
+        break;                                     \
+    }                                              \
   } while (0)
 
 #endif

@@ -3,12 +3,8 @@
 // As events.cc: a field added to an event and forgotten here fails tcp_events_test.cc.
 #include "masflow/tcp_events.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-
-#include <charconv>
-
 #include "core/event_convert.h"
+#include "core/ip_text.h"
 
 namespace masflow {
 inline namespace v0 {
@@ -96,20 +92,7 @@ bool IpAddress::is_loopback() const {
 }
 
 std::string ToString(const IpAddress& address) {
-  if (address.is_v6) {
-    std::array<char, INET6_ADDRSTRLEN> text{};
-    inet_ntop(AF_INET6, address.bytes.data(), text.data(), text.size());
-    return text.data();
-  }
-  // glibc's inet_ntop() formats by printf, which takes more than half of the time of a line.
-  std::string text;
-  for (std::size_t i = 0; i < 4; ++i) {
-    std::array<char, 3> octet{};
-    const auto end = std::to_chars(octet.begin(), octet.end(), address.bytes[i]).ptr;
-    text.append(i == 0 ? "" : ".");
-    text.append(octet.data(), end);
-  }
-  return text;
+  return std::string(internal::IpText(address).view());
 }
 
 std::string ToString(const Endpoint& endpoint) {

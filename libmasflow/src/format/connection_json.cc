@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 
+#include "core/ip_text.h"
 #include "format/workload_json.h"
 
 namespace masflow::internal {
@@ -25,7 +26,7 @@ std::string IdText(const ConnectionId& id) {
 void AddAddress(std::string_view key, const Endpoint& end, JsonLine* line) {
   // A connect can fail before it is given one.
   if (end.port != 0 || !end.address.is_unspecified()) {
-    line->Text(key, ToString(end.address));
+    line->Text(key, IpText(end.address).view());
   }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "format/connection_text.h"
 
+#include "core/ip_text.h"
 #include "format/numbers.h"
 
 namespace masflow::internal {
@@ -18,7 +19,7 @@ void AppendEndpoint(const Endpoint& end, std::string* out) {
     return;
   }
   out->append(end.address.is_v6 ? "[" : "");
-  out->append(ToString(end.address));
+  out->append(IpText(end.address).view());
   out->append(end.address.is_v6 ? "]:" : ":");
   AppendNumber(end.port, out);
 }

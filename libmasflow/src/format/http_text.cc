@@ -26,7 +26,8 @@ constexpr std::string_view kAbsent = "-";
 // A target has characters that a shell knows in most queries: it is quoted only where one
 // could not see otherwise where it ends.
 void AppendTarget(std::string_view target, std::string* out) {
-  if (target.empty() || target.find_first_of(" '") != std::string_view::npos) {
+  const auto has = [target](char c) { return target.find(c) != std::string_view::npos; };
+  if (target.empty() || has(' ') || has('\'')) {
     AppendWord(target, out);
   } else {
     AppendEscaped(target, out);

@@ -3,18 +3,24 @@
 
 #include <time.h>
 
+#include <array>
 #include <cstdint>
+#include <string_view>
 
 namespace masflow::internal {
 namespace {
 
 // The last `width` digits, zeros in front.
-void AppendDigits(std::uint64_t value, unsigned width, std::string* out) {
-  const std::size_t begin = out->size();
-  out->append(width, '0');
-  for (std::size_t at = begin + width; at-- > begin; value /= 10) {
-    (*out)[at] = static_cast<char>('0' + value % 10);
+void WriteDigits(std::uint64_t value, unsigned width, char* to) {
+  for (unsigned at = width; at-- > 0; value /= 10) {
+    to[at] = static_cast<char>('0' + value % 10);
   }
+}
+
+void AppendDigits(std::uint64_t value, unsigned width, std::string* out) {
+  std::array<char, 9> digits;
+  WriteDigits(value, width, digits.data());
+  out->append(digits.data(), width);
 }
 
 void AppendDigits(std::uint64_t value, unsigned width, char end, std::string* out) {
@@ -43,6 +49,24 @@ SplitTime Split(WallTime at) {
   const std::int64_t before = rest < 0 ? 1 : 0;
   return {std::chrono::sys_seconds(std::chrono::seconds(count / kSecond - before)),
           static_cast<std::uint64_t>(rest + before * kSecond)};
+}
+
+// "12:34:56." in local time. localtime_r() takes a fifth of a line's time, and many events fall into
+// one second, so the last answer is kept.
+std::string_view ClockOf(time_t seconds) {
+  thread_local time_t last = 0;
+  thread_local std::array<char, 9> clock{};
+  if (clock[0] == 0 || seconds != last) {
+    tm local{};
+    localtime_r(&seconds, &local);
+    WriteDigits(static_cast<unsigned>(local.tm_hour), 2, &clock[0]);
+    WriteDigits(static_cast<unsigned>(local.tm_min), 2, &clock[3]);
+    WriteDigits(static_cast<unsigned>(local.tm_sec), 2, &clock[6]);
+    clock[2] = clock[5] = ':';
+    clock[8] = '.';
+    last = seconds;
+  }
+  return {clock.data(), clock.size()};
 }
 
 // The size of a duration, after its sign was written.
@@ -74,12 +98,7 @@ void AppendTimestamp(WallTime at, std::string* out) {
 
 void AppendClockTime(WallTime at, std::string* out) {
   const SplitTime split = Split(at);
-  const time_t seconds = split.seconds.time_since_epoch().count();
-  tm local{};
-  localtime_r(&seconds, &local);
-  AppendDigits(static_cast<unsigned>(local.tm_hour), 2, ':', out);
-  AppendDigits(static_cast<unsigned>(local.tm_min), 2, ':', out);
-  AppendDigits(static_cast<unsigned>(local.tm_sec), 2, '.', out);
+  out->append(ClockOf(split.seconds.time_since_epoch().count()));
   AppendDigits(split.ns / 1000, 6, out);
 }
 

@@ -20,8 +20,8 @@ constexpr std::string_view kNoColor = "\x1b[0m";
 // take no column.
 void PadColumn(std::size_t begin, std::size_t columns, std::string* out) {
   std::size_t used = 0;
-  for (std::size_t i = begin; i < out->size(); ++i) {
-    const bool continues = (static_cast<unsigned char>((*out)[i]) & 0xC0) == 0x80;
+  for (const char byte : std::string_view(*out).substr(begin)) {
+    const bool continues = (static_cast<unsigned char>(byte) & 0xC0) == 0x80;
     used += continues ? 0u : 1u;
   }
   out->append(used < columns ? columns - used : 0, ' ');
