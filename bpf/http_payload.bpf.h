@@ -109,21 +109,22 @@ static __always_inline struct mf_http_scratch *scratch_of(u32 way)
 static __always_inline void find_call_payload(struct mf_payload *payload, struct task_struct *task,
                                               struct sock *sk, u8 way)
 {
-  struct pt_regs *regs = user_registers();
+  struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
   bool sent = way == MF_WAY_SENT;
-  long nr = SYSCALL_NR(regs);
-  u64 argument = SYSCALL_ARG2(regs);
+  long nr = regs->SYSCALL_NR_FIELD;
+  u64 argument = regs->SYSCALL_ARG2_FIELD;
   struct mf_msghdr header;
 
   __builtin_memset(payload, 0, sizeof(*payload));
-  if (IS_COMPAT(task) || (READ(task, io_uring) && tcp_socket_of(SYSCALL_ARG1(regs)) != sk)) {
+  if (IS_COMPAT_FIELD(task) ||
+      (READ(task, io_uring) && tcp_socket_of(regs->SYSCALL_ARG1_FIELD) != sk)) {
     payload->is_lost = true;
   } else if (nr == (sent ? NR_WRITE : NR_READ) || nr == (sent ? NR_SENDTO : NR_RECVFROM)) {
     payload->base = argument;
     payload->readable = true;
   } else if (nr == (sent ? NR_WRITEV : NR_READV)) {
     payload->iov = argument;
-    payload->pieces = SYSCALL_ARG3(regs);
+    payload->pieces = regs->SYSCALL_ARG3_FIELD;
     payload->readable = true;
   } else if (nr == (sent ? NR_SENDMSG : NR_RECVMSG)) {
     if (bpf_probe_read_user(&header, sizeof(header), (void *)argument)) {

@@ -31,11 +31,15 @@
 #define SYSCALL_FUNCTION(name) "__x64_sys_" name
 #define SYSCALL_NR(r) ((long)READ(r, orig_ax))
 #define SYSCALL_NR_FIELD orig_ax
+#define SYSCALL_ARG1_FIELD di
+#define SYSCALL_ARG2_FIELD si
+#define SYSCALL_ARG3_FIELD dx
 #define SYSCALL_ARG1(r) (READ(r, di))
 #define SYSCALL_ARG2(r) (READ(r, si))
-#define SYSCALL_ARG3(r) (READ(r, dx))
 #define SYSCALL_RESULT(r) ((long)READ(r, ax))
 #define IS_COMPAT(task) (READ(task, thread_info.status) & TS_COMPAT)
+/* Of a task that the verifier knows. */
+#define IS_COMPAT_FIELD(task) ((task)->thread_info.status & TS_COMPAT)
 /* Of a kprobe. */
 #define FUNCTION_ARG1(ctx) ((ctx)->di)
 #define FUNCTION_ARG2(ctx) ((ctx)->si)
@@ -61,11 +65,14 @@
 #define SYSCALL_FUNCTION(name) "__arm64_sys_" name
 #define SYSCALL_NR(r) ((long)READ(r, syscallno))
 #define SYSCALL_NR_FIELD syscallno
+#define SYSCALL_ARG1_FIELD orig_x0
+#define SYSCALL_ARG2_FIELD regs[1]
+#define SYSCALL_ARG3_FIELD regs[2]
 #define SYSCALL_ARG1(r) (READ(r, orig_x0))
 #define SYSCALL_ARG2(r) (READ(r, regs[1]))
-#define SYSCALL_ARG3(r) (READ(r, regs[2]))
 #define SYSCALL_RESULT(r) ((long)READ(r, regs[0]))
 #define IS_COMPAT(task) (READ(task, thread_info.flags) & (1UL << TIF_32BIT))
+#define IS_COMPAT_FIELD(task) ((task)->thread_info.flags & (1UL << TIF_32BIT))
 #define FUNCTION_ARG1(ctx) (((struct user_pt_regs *)(ctx))->regs[0])
 #define FUNCTION_ARG2(ctx) (((struct user_pt_regs *)(ctx))->regs[1])
 #define FUNCTION_RESULT(ctx) ((long)((struct user_pt_regs *)(ctx))->regs[0])

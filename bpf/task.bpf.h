@@ -39,7 +39,11 @@ static __always_inline struct kernfs_node *task_cgroup_node(struct task_struct *
     struct cgroup_subsys_state **slot = __builtin_preserve_access_index(&set->subsys[0]);
     struct cgroup_subsys_state *css = NULL;
 
+#ifdef MF_CASTS
+    css = slot[cgroup_v1_subsys];
+#else
     bpf_probe_read_kernel(&css, sizeof(css), slot + cgroup_v1_subsys);
+#endif
     return READ(css, cgroup, kn);
   }
   return READ(set, dfl_cgrp, kn);
