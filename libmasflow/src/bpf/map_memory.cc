@@ -32,9 +32,8 @@ std::uint64_t HashBytes(const bpf_map_info& map) {
   constexpr std::uint64_t kNode = 8;
   const std::uint64_t element = kElement + RoundUp(map.key_size, 8) + RoundUp(map.value_size, 8);
   const std::uint64_t buckets = std::bit_ceil(std::uint64_t{map.max_entries}) * kBucket;
-  return (map.map_flags & BPF_F_NO_PREALLOC) != 0
-             ? buckets + map.max_entries * (element + kNode)
-             : buckets + (map.max_entries + Cpus()) * element;
+  return (map.map_flags & BPF_F_NO_PREALLOC) != 0 ? buckets + map.max_entries * (element + kNode)
+                                                  : buckets + (map.max_entries + Cpus()) * element;
 }
 
 // kernel/bpf/lpm_trie.c: an inner node for each entry but one, and each node is an allocation of

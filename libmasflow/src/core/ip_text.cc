@@ -10,7 +10,7 @@ namespace masflow::internal {
 
 IpText::IpText(const IpAddress& address) {
   if (address.is_v6) {
-    inet_ntop(AF_INET6, address.bytes.data(), text_.data(), text_.size());
+    inet_ntop(AF_INET6, address.bytes.data(), text_.data(), INET6_ADDRSTRLEN);
     size_ = std::char_traits<char>::length(text_.data());
     return;
   }
