@@ -51,8 +51,8 @@ SplitTime Split(WallTime at) {
           static_cast<std::uint64_t>(rest + before * kSecond)};
 }
 
-// "12:34:56." in local time. localtime_r() takes a fifth of a line's time, and many events fall into
-// one second, so the last answer is kept.
+// "12:34:56." in local time. localtime_r() takes a fifth of a line's time, and many events fall
+// into one second, so the last answer is kept.
 std::string_view ClockOf(time_t seconds) {
   thread_local time_t last = 0;
   thread_local std::array<char, 9> clock{};
