@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Loops with a body of some size. The verifier goes through each turn of a bounded loop, which took
- * most of a start; of bpf_loop() (Linux 5.17) it looks at the body once. The objects for kernels
- * before 6.2 (see read.bpf.h) have the bounded loop.
+ * Loops with pointers in hand. The verifier goes through each turn of a bounded loop; of bpf_loop()
+ * (Linux 5.17) it looks at the body once. The objects for kernels before 6.2 (see read.bpf.h) have
+ * the bounded loop. Without pointers there is a better way for all kernels: see mf_http_copy_1.
  */
 #ifndef MASFLOW_REPEAT_BPF_H
 #define MASFLOW_REPEAT_BPF_H
