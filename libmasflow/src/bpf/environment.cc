@@ -197,6 +197,10 @@ absl::StatusOr<Environment> Environment::Probe() {
     return log.Attach(ErrnoStatus(errno, "cannot parse /sys/kernel/btf/vmlinux"));
   }
   environment.cgroups_ = ChooseHierarchy(environment.btf_.get());
+  // Asked once: each is a search through all types.
+  environment.can_cast_ = environment.FunctionArguments("bpf_rdonly_cast") != 0;
+  environment.allocates_entries_ =
+      btf__find_by_name_kind(environment.btf_.get(), "bpf_mem_alloc", BTF_KIND_STRUCT) >= 0;
   return environment;
 }
 
@@ -221,10 +225,6 @@ int Environment::FunctionArguments(const std::string& name) const {
   const btf_type* type = btf__type_by_id(btf_.get(), static_cast<__u32>(id));
   type = btf__type_by_id(btf_.get(), type->type);
   return btf_vlen(type);
-}
-
-bool Environment::AllocatesEntries() const {
-  return btf__find_by_name_kind(btf_.get(), "bpf_mem_alloc", BTF_KIND_STRUCT) >= 0;
 }
 
 std::string Environment::WhyNoFexit(const std::string& function) const {

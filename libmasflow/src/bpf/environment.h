@@ -45,9 +45,9 @@ class Environment {
   int FunctionArguments(const std::string& name) const;
 
   // Programs can claim the type of an object and read it by plain loads (bpf/read.bpf.h).
-  bool CanCast() const { return FunctionArguments("bpf_rdonly_cast") != 0; }
+  bool CanCast() const { return can_cast_; }
   // A table's entry can get its memory as it is made, in programs of any kind (6.1).
-  bool AllocatesEntries() const;
+  bool AllocatesEntries() const { return allocates_entries_; }
 
   // Known beforehand, so that no whole object has to be loaded for it: why no program can be
   // put at the exit of this function (fexit), on any function by kprobe, or at this
@@ -72,6 +72,8 @@ class Environment {
 
   std::string kernel_;
   int major_ = 0;
+  bool can_cast_ = false;
+  bool allocates_entries_ = false;
   std::string architecture_;
   CgroupHierarchy cgroups_;
   std::unique_ptr<btf, BtfFree> btf_;
