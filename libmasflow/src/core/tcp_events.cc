@@ -4,7 +4,6 @@
 #include "masflow/tcp_events.h"
 
 #include "core/event_convert.h"
-#include "core/ip_text.h"
 
 namespace masflow {
 inline namespace v0 {
@@ -89,21 +88,6 @@ bool IpAddress::is_loopback() const {
   constexpr std::array<std::uint8_t, 16> kLoopback = {0, 0, 0, 0, 0, 0, 0, 0,
                                                       0, 0, 0, 0, 0, 0, 0, 1};
   return bytes == kLoopback;
-}
-
-std::string ToString(const IpAddress& address) {
-  return std::string(internal::IpText(address).view());
-}
-
-std::string ToString(const Endpoint& endpoint) {
-  std::string text = ToString(endpoint.address);
-  if (endpoint.address.is_v6) {
-    text.insert(text.begin(), '[');
-    text += ']';
-  }
-  text += ':';
-  text += std::to_string(endpoint.port);
-  return text;
 }
 
 std::string_view Name(CloseReason reason) {

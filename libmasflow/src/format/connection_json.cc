@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-#include "core/ip_text.h"
+#include "format/ip_text.h"
 #include "format/workload_json.h"
 
 namespace masflow::internal {

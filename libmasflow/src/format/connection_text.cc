@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "format/connection_text.h"
 
-#include "core/ip_text.h"
+#include "format/ip_text.h"
 #include "format/numbers.h"
 
 namespace masflow::internal {

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/ip_text.h"
+#include "format/ip_text.h"
 
 #include <arpa/inet.h>
 
 #include <charconv>
 #include <string>
 
-namespace masflow::internal {
+namespace masflow {
+namespace internal {
 
 IpText::IpText(const IpAddress& address) {
   if (address.is_v6) {
@@ -25,4 +26,24 @@ IpText::IpText(const IpAddress& address) {
   size_ = static_cast<std::size_t>(at - text_.data());
 }
 
-}  // namespace masflow::internal
+}  // namespace internal
+
+inline namespace v0 {
+
+std::string ToString(const IpAddress& address) {
+  return std::string(internal::IpText(address).view());
+}
+
+std::string ToString(const Endpoint& endpoint) {
+  std::string text = ToString(endpoint.address);
+  if (endpoint.address.is_v6) {
+    text.insert(text.begin(), '[');
+    text += ']';
+  }
+  text += ':';
+  text += std::to_string(endpoint.port);
+  return text;
+}
+
+}  // namespace v0
+}  // namespace masflow

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef MASFLOW_CORE_IP_TEXT_H_
-#define MASFLOW_CORE_IP_TEXT_H_
+#ifndef MASFLOW_FORMAT_IP_TEXT_H_
+#define MASFLOW_FORMAT_IP_TEXT_H_
 
 #include <netinet/in.h>
 
@@ -26,4 +26,4 @@ class IpText {
 
 }  // namespace masflow::internal
 
-#endif  // MASFLOW_CORE_IP_TEXT_H_
+#endif  // MASFLOW_FORMAT_IP_TEXT_H_
