@@ -17,9 +17,11 @@ std::chrono::nanoseconds Since(KernelTime begin, KernelTime end) {
 
 // Where "//authority" lies in an absolute-form target; size 0: nowhere.
 std::string_view AuthorityOf(std::string_view target) {
+  if (target.empty() || target.front() == '/') {
+    return {};  // as nearly all are
+  }
   const std::size_t scheme = target.find("://");
-  if (scheme == std::string_view::npos || scheme == 0 || target.front() == '/' ||
-      target.find_first_of("/?") < scheme) {
+  if (scheme == std::string_view::npos || scheme == 0 || target.find_first_of("/?") < scheme) {
     return {};
   }
   const std::string_view rest = target.substr(scheme + 3);

@@ -27,7 +27,7 @@ bool IsDigit(char c) {
 }
 
 bool IsSpace(char c) {
-  return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+  return c <= ' ' && (c == ' ' || c == '\t' || c == '\r' || c == '\n');
 }
 
 std::string_view Trim(std::string_view text) {
@@ -154,50 +154,64 @@ void AppendValue(std::string_view value, std::string* out) {
       [](char c) { return c == '\r' || c == '\n' || c == '\0'; }, ' ');
 }
 
-constexpr std::string_view kHost = "host";
-constexpr std::string_view kContentLength = "content-length";
-constexpr std::string_view kTransferEncoding = "transfer-encoding";
+// Those that say what the message is.
+enum class KnownHeader : std::uint8_t { kNone, kHost, kContentLength, kTransferEncoding };
 
-// Whether the line can be of one of these: a look at two bytes, which most lines fail.
-bool MayBeKnown(const char* line, const char* end) {
-  const auto has_name = [&](std::string_view name) {
-    return static_cast<std::size_t>(end - line) > name.size() && line[name.size()] == ':';
-  };
-  switch (*line | 0x20) {
+// `usual`: as nearly all write it, which for a size that the compiler knows is two comparisons.
+template <std::size_t kSize>
+bool HasName(std::string_view line, const char (&usual)[kSize], std::string_view lower) {
+  constexpr std::size_t kName = kSize - 1;
+  return line.size() > kName && line[kName] == ':' &&
+         (std::memcmp(line.data(), usual, kName) == 0 ||
+          EqualsIgnoringCase(line.substr(0, kName), lower));
+}
+
+// By a look at one or two bytes for most lines.
+KnownHeader KnownHeaderOf(std::string_view line) {
+  switch (line.front() | 0x20) {
     case 'h':
-      return has_name(kHost);
+      return HasName(line, "Host", "host") ? KnownHeader::kHost : KnownHeader::kNone;
     case 'c':
-      return has_name(kContentLength);
+      return HasName(line, "Content-Length", "content-length") ? KnownHeader::kContentLength
+                                                               : KnownHeader::kNone;
     case 't':
-      return has_name(kTransferEncoding);
+      return HasName(line, "Transfer-Encoding", "transfer-encoding")
+                 ? KnownHeader::kTransferEncoding
+                 : KnownHeader::kNone;
     default:
-      return false;
+      return KnownHeader::kNone;
   }
 }
 
-void NoteKnown(std::string_view name, std::string_view value, MessageHead* head) {
-  if (EqualsIgnoringCase(name, kHost)) {
-    if (!head->host.has_value()) {
-      head->host = value;
-    }
-  } else if (EqualsIgnoringCase(name, kContentLength)) {
-    NoteLength(value, head);
-  } else if (EqualsIgnoringCase(name, kTransferEncoding)) {
-    NoteCoding(value, head);
+void NoteKnown(KnownHeader known, std::string_view value, MessageHead* head) {
+  switch (known) {
+    case KnownHeader::kNone:
+      break;
+    case KnownHeader::kHost:
+      if (!head->host.has_value()) {
+        head->host = value;
+      }
+      break;
+    case KnownHeader::kContentLength:
+      NoteLength(value, head);
+      break;
+    case KnownHeader::kTransferEncoding:
+      NoteCoding(value, head);
+      break;
   }
 }
 
 // `line`: the header with the lines that it is folded over.
-void ReadHeader(std::string_view line, const HeaderChoice& choice, MessageHead* head,
-                std::string* chosen) {
+void ReadHeader(KnownHeader known, std::string_view line, const HeaderChoice& choice,
+                MessageHead* head, std::string* chosen) {
   const std::size_t colon = line.find(':');
   if (colon == std::string_view::npos) {
     return;
   }
-  const std::string_view name = line.substr(0, colon);
   const std::string_view value = Trim(line.substr(colon + 1));
-  NoteKnown(name, value, head);
-  if (choice.Contains(name)) {
+  NoteKnown(known, value, head);
+  const std::string_view name = line.substr(0, colon);
+  if (choice.MayBegin(name) && choice.Contains(name)) {
     chosen->append(name).push_back('\0');
     AppendValue(value, chosen);
     chosen->push_back('\0');
@@ -263,7 +277,9 @@ HeadStatus ParseHead(HeadKind kind, std::string_view bytes, bool is_all, const H
       head->size = static_cast<std::size_t>(next - bytes.data());
       return HeadStatus::kWhole;
     }
-    if (MayBeKnown(line, next) || choice.MayBegin(*line)) {
+    const std::string_view first_line(line, static_cast<std::size_t>(next - line));
+    const KnownHeader known = KnownHeaderOf(first_line);
+    if (known != KnownHeader::kNone || choice.MayBegin(first_line)) {
       while (next < end && IsFold(*next)) {
         const char* const fold = NextLine(next, end);
         if (fold == nullptr) {
@@ -271,7 +287,7 @@ HeadStatus ParseHead(HeadKind kind, std::string_view bytes, bool is_all, const H
         }
         next = fold;
       }
-      ReadHeader({line, static_cast<std::size_t>(next - line)}, choice, head, chosen);
+      ReadHeader(known, {line, static_cast<std::size_t>(next - line)}, choice, head, chosen);
     }
     line = next;
   }

@@ -8,9 +8,9 @@ namespace masflow::internal {
 
 HeaderChoice::HeaderChoice(const std::vector<std::string>& names) {
   const auto note = [this](char lower) {
-    firsts_.set(static_cast<unsigned char>(lower));
+    firsts_[static_cast<unsigned char>(lower)] = true;
     if (lower >= 'a' && lower <= 'z') {
-      firsts_.set(static_cast<unsigned char>(lower & ~0x20));
+      firsts_[static_cast<unsigned char>(lower & ~0x20)] = true;
     }
   };
   for (std::string name : names) {

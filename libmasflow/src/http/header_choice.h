@@ -2,7 +2,7 @@
 #ifndef MASFLOW_HTTP_HEADER_CHOICE_H_
 #define MASFLOW_HTTP_HEADER_CHOICE_H_
 
-#include <bitset>
+#include <array>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -34,13 +34,15 @@ class HeaderChoice {
   HeaderChoice() : HeaderChoice(std::vector<std::string>()) {}
   explicit HeaderChoice(const std::vector<std::string>& names);
 
-  // Whether a line that begins so can be one of them.
-  bool MayBegin(char first) const { return firsts_[static_cast<unsigned char>(first)]; }
+  // Whether the line can be one of them, by its first byte.
+  bool MayBegin(std::string_view line) const {
+    return !line.empty() && firsts_[static_cast<unsigned char>(line.front())];
+  }
   bool Contains(std::string_view name) const;
 
  private:
   std::vector<std::string> names_;  // in lower case
-  std::bitset<256> firsts_;
+  std::array<bool, 256> firsts_{};
 };
 
 }  // namespace masflow::internal

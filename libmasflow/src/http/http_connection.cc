@@ -158,12 +158,14 @@ void HttpConnection::OnProgress(const HttpWayRecords& ways, HttpContext* context
   }
 }
 
-void HttpConnection::Take(std::uint8_t way, WayChunk chunk, HttpContext* context) {
+void HttpConnection::Take(std::uint8_t way, WayChunk&& chunk, HttpContext* context) {
+  WayParser& parser = ways_[way];
   const bool moves = chunk.bytes.size() + chunk.unread > 0;
   while (!ignored_) {
-    switch (ways_[way].Advance(&chunk, Expects(way), &context->reader)) {
+    switch (chunk.is_used_up() ? WayParser::Step::kMore
+                               : parser.Advance(&chunk, Expects(way), &context->reader)) {
       case WayParser::Step::kMore:
-        if (moves && !before_turn_ && ways_[way].is_lost()) {
+        if (moves && !before_turn_ && parser.is_lost()) {
           OnPassedOver(way, context);
         }
         return;

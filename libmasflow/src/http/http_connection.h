@@ -71,7 +71,7 @@ class HttpConnection {
   WayParser& response() { return ways_[1 - request_way_]; }
   WayParser::Expected Expects(std::uint8_t way) const;
 
-  void Take(std::uint8_t way, WayChunk chunk, HttpContext* context);
+  void Take(std::uint8_t way, WayChunk&& chunk, HttpContext* context);
   // False: the connection is ignored from here on.
   bool OnNotHead(std::uint8_t way, HttpContext* context);
   void NoteFirst(const HttpDataRecord& data);

@@ -55,10 +55,6 @@ void WayParser::UseAll(WayChunk* chunk) {
 }
 
 WayParser::Step WayParser::Advance(WayChunk* chunk, Expected expected, HeadReader* reader) {
-  // Chunks of no bytes may tell of those that came before.
-  if (chunk->bytes.empty() && chunk->unread == 0 && chunk->tail.empty()) {
-    return Step::kMore;
-  }
   if (EndsBefore(*chunk, expected)) {
     const bool in_message = state_ != State::kLost;
     state_ = State::kHead;

@@ -26,7 +26,9 @@ struct WayChunk {
   bool turn = false;
   bool start = false;
   bool fresh = true;        // nothing of it was used
-  std::string_view tail{};  // of the unread ones
+  std::string_view tail{};  // of the unread ones, or of those that came before
+
+  bool is_used_up() const { return bytes.empty() && unread == 0 && tail.empty(); }
 };
 
 enum class Framing : std::uint8_t {
@@ -62,7 +64,7 @@ class WayParser {
     MessageHead head{};
     std::string chosen{};  // see ParseHead
   };
-  // Takes the chunk up to the next step.
+  // Takes the chunk, which is not used up, to the next step.
   Step Advance(WayChunk* chunk, Expected expected, HeadReader* reader);
 
   // `uncertain`: the body may be shorter than that, so the next head ends it too.
