@@ -167,7 +167,13 @@ int main(int argc, char** argv) {
        }},
       {"two calls, by call", [&] { Move(pair.client, pair.server, kResponse); },
        [](Watch* watch, Use use) { WatchConnections(watch, use, masflow::TcpDataMode::kCall); }, 2},
-      {"two calls, no HTTP", [&] { Move(pair.client, pair.server, "1234567890"); }, WatchExchanges},
+      // Both ways: only a second message that begins like none tells that it is no HTTP.
+      {"four calls, no HTTP",
+       [&] {
+         Move(pair.client, pair.server, "1234567890");
+         Move(pair.server, pair.client, "1234567890");
+       },
+       WatchExchanges},
       {"exchange",
        [&] {
          Move(pair.client, pair.server, kRequest);

@@ -18,48 +18,33 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "instructions.h"
 #include "loopback.h"
 
 namespace {
 
-using masflow_bench::Die;
+using namespace masflow_bench;
 
 constexpr int kRingBytes = 8 << 20;
 
 volatile sig_atomic_t stopped = 0;
 
-bpf_insn Instruction(int code, int to, int from, int offset, int value) {
-  return {.code = static_cast<__u8>(code),
-          .dst_reg = static_cast<__u8>(to & 15),
-          .src_reg = static_cast<__u8>(from & 15),
-          .off = static_cast<__s16>(offset),
-          .imm = value};
-}
-
-bpf_insn Set(int to, int value) {
-  return Instruction(BPF_ALU64 | BPF_MOV | BPF_K, to, 0, 0, value);
-}
-
-bpf_insn Call(int helper) {
-  return Instruction(BPF_JMP | BPF_CALL, 0, 0, 0, helper);
-}
-
 // Reserves a record, if there is a ring, and submits it as it is.
 std::vector<bpf_insn> Program(int ring, int bytes) {
   std::vector<bpf_insn> program;
   if (bytes > 0) {
-    program = {Instruction(BPF_LD | BPF_DW | BPF_IMM, BPF_REG_1, BPF_PSEUDO_MAP_FD, 0, ring),
+    program = {SetToMap(BPF_REG_1, BPF_PSEUDO_MAP_FD, ring),
                {},
                Set(BPF_REG_2, bytes),
                Set(BPF_REG_3, 0),
                Call(BPF_FUNC_ringbuf_reserve),
                Instruction(BPF_JMP | BPF_JEQ | BPF_K, BPF_REG_0, 0, 3, 0),
-               Instruction(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_1, BPF_REG_0, 0, 0),
+               Copy(BPF_REG_1, BPF_REG_0),
                Set(BPF_REG_2, 0),
                Call(BPF_FUNC_ringbuf_submit)};
   }
   program.push_back(Set(BPF_REG_0, 0));
-  program.push_back(Instruction(BPF_JMP | BPF_EXIT, 0, 0, 0, 0));
+  program.push_back(Exit());
   return program;
 }
 

@@ -4,12 +4,13 @@
 observer in turn and with none, round by round.
 
 usage: live.py --build build/release [--rounds 15] [--scale 1] [--part loads [--load exec]...]
-               [--part idle]...
+               [--part idle|grown|start|size]...
 
 Needs root and a quiet machine. Beside the command: programs that do nothing and a bare ring
 (masflow_floor), and execsnoop, tcplife (libbpf-tools) and bpftrace, where they are installed and start.
 """
 import argparse
+import contextlib
 import os
 import pathlib
 import re
@@ -28,6 +29,7 @@ STATE = ("inet_sock_set_state", "tcp_destroy_sock")
 CALLS = ("sock_send_length", "sock_recv_length")
 DEADLINE_S = 60
 IDLE_S = 10
+OPEN = (0, 1_000, 10_000, 100_000)
 
 TRACE_EXEC = ('tracepoint:sched:sched_process_exec '
               '{ printf("%d %s %s\\n", pid, comm, str(args->filename)); }')
@@ -176,27 +178,55 @@ def loads(build, rounds, kinds, scale):
         sys.stdout.flush()
 
 
+@contextlib.contextmanager
+def open_connections(build, count):
+    """So many of the machine with itself, and nothing on them."""
+    if not count:
+        yield
+        return
+    load = subprocess.Popen([f"{build}/bench/masflow_load", "idle", str(count)],
+                            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    load.stdout.readline()
+    yield
+    load.stdin.close()
+    load.wait()
+
+
 def idle(build):
     """Nothing happens; then many connections are open, and nothing happens on them."""
     print(f"idle for {IDLE_S} s: CPU of the command in % of one processor, anonymous MB")
-    for count in (0, 1_000, 10_000, 100_000):
-        load = None
-        if count:
-            load = subprocess.Popen([f"{build}/bench/masflow_load", "idle", str(count)],
-                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        said = load.stdout.readline().decode().strip() if load else "0 open"
+    for count in OPEN:
         command = masflow("all", build, "--max-connections", "262144")
-        if command.start():
+        with open_connections(build, count):
+            if not command.start():
+                sys.exit("masflow does not start")
             time.sleep(2)  # what was open before is told first
             before = command.cpu_s()
             time.sleep(IDLE_S)
             spent = command.cpu_s() - before
             memory = command.rss_mb()
-            print(f"  {said:14} {100 * spent / IDLE_S:6.2f} %  {memory:6.1f} MB  {command.stop()}")
-        if load:
-            load.stdin.close()
-            load.wait()
+            print(f"  {count:6} open  {100 * spent / IDLE_S:6.2f} %  {memory:6.1f} MB  "
+                  f"{command.stop()}")
         sys.stdout.flush()
+
+
+def grown(build, rounds, scale):
+    """What an event costs where many connections are open."""
+    print(f"many connections open: rate with all streams over without, {rounds} rounds")
+    for count in OPEN:
+        with open_connections(build, count):
+            for load in ("connect", "exchange"):
+                ratios = []
+                for _ in range(rounds):
+                    without = rate(build, load, scale)
+                    command = masflow("all", build, "--max-connections", "262144")
+                    if not command.start():
+                        sys.exit("masflow does not start")
+                    time.sleep(2)  # what was open before is told first
+                    ratios.append(rate(build, load, scale) / without)
+                    command.stop()
+                print(f"  {count:6} open  {load:10} {quartiles(ratios)}")
+                sys.stdout.flush()
 
 
 def start(build, rounds):
@@ -222,15 +252,17 @@ def main():
     parser.add_argument("--build", default="build/release")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--part", action="append",
-                        choices=("loads", "idle", "start", "size"))
+                        choices=("loads", "idle", "grown", "start", "size"))
     parser.add_argument("--scale", type=float, default=1, help="so much of each load")
     parser.add_argument("--load", action="append", choices=tuple(LOADS), help="only these")
     options = parser.parse_args()
-    parts = options.part or ("loads", "idle", "start", "size")
+    parts = options.part or ("loads", "idle", "grown", "start", "size")
     if "loads" in parts:
         loads(options.build, options.rounds, options.load or LOADS, options.scale)
     if "idle" in parts:
         idle(options.build)
+    if "grown" in parts:
+        grown(options.build, options.rounds, options.scale)
     if "start" in parts:
         start(options.build, options.rounds)
     if "size" in parts:

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
@@ -103,7 +104,9 @@ void ShowRest(masflow::Session* session, const StopRequest& stop, Writer* writer
   }
 }
 
-int Finish(const Flags& flags, const masflow::Session& session, const Printer& printer,
+// `programs`: as they were before the session was stopped, for then they are gone.
+int Finish(const Flags& flags, const masflow::Session& session,
+           const std::vector<masflow::ProgramCost>& programs, const Printer& printer,
            const Writer& writer) {
   int code = kOk;
   if (writer.state() == Writer::State::kFailed) {
@@ -116,7 +119,7 @@ int Finish(const Flags& flags, const masflow::Session& session, const Printer& p
   Say(Totals(session.stats(), flags,
              {.filtered = printer.filtered(), .unwritten = blocked ? writer.lost_lines() : 0}));
   if (flags.costs) {
-    Say(Costs(session.stats()));
+    Say(Costs(programs));
   }
   return code;
 }
@@ -159,8 +162,9 @@ int RunEvents(const Flags& flags, Clock::time_point start) {
   if (flags.replay.empty()) {
     ShowRest(&*session, stop, &writer);
   }
+  const std::vector<masflow::ProgramCost> programs = session->stats().programs;
   session->Stop();
-  return Finish(flags, *session, printer, writer);
+  return Finish(flags, *session, programs, printer, writer);
 }
 
 }  // namespace masflow_cli

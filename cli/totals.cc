@@ -105,9 +105,9 @@ std::string Totals(const masflow::SessionStats& stats, const Flags& flags, const
   return kinds.size() == 1 ? text : text + each;
 }
 
-std::string Costs(const masflow::SessionStats& stats) {
+std::string Costs(const std::vector<masflow::ProgramCost>& programs) {
   std::string text;
-  for (const masflow::ProgramCost& cost : stats.programs) {
+  for (const masflow::ProgramCost& cost : programs) {
     if (cost.runs != 0) {
       const auto nanoseconds = static_cast<std::uint64_t>(cost.run_time.count());
       text += text.empty() ? "in the kernel: " : "; ";

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "flags.h"
 #include "masflow/stats.h"
@@ -29,7 +30,7 @@ std::string Totals(const masflow::SessionStats& stats, const Flags& flags, const
 
 // Of each program in the kernel that ran how often, and how long a run took; or why that is not
 // known.
-std::string Costs(const masflow::SessionStats& stats);
+std::string Costs(const std::vector<masflow::ProgramCost>& programs);
 
 }  // namespace masflow_cli
 

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command on the running kernel, as an operator meets it.
 
-Environment: MASFLOW is the path of the command. Needs root, setpriv, unshare and bpftool.
+Environment: MASFLOW is the path of the command. Needs root, setpriv, unshare, bpftool and
+libbpf.so.1.
 """
+import ctypes
 import http.server
 import json
 import os
@@ -408,6 +410,27 @@ class Rights(unittest.TestCase):
 
     def test_without_locked_memory(self):
         self.assert_works(("sh", "-c", 'ulimit -l 0 && exec "$@"', "sh"))
+
+
+class Costs(unittest.TestCase):
+    def test_what_the_programs_took(self):
+        # As the sysctl does, for as long as it is open.
+        counting = ctypes.CDLL("libbpf.so.1").bpf_enable_stats(0)
+        self.assertGreaterEqual(counting, 0)
+        try:
+            with Command("--streams", "process", "--costs") as command:
+                command.wait_ready()
+                subprocess.run(["true"], check=True)
+                self.assertEqual(command.interrupt(), 0)
+                self.assertRegex(command.messages[-1],
+                                 r"^masflow: in the kernel: .*mf_exec [1-9]\d* runs, [1-9]\d* ns each")
+        finally:
+            os.close(counting)
+
+    def test_without_the_sysctl_it_says_how(self):
+        with Command("--costs", "--duration", "1ms") as command:
+            self.assertEqual(command.end(), 0)
+            self.assertIn("kernel.bpf_stats_enabled", command.messages[-1])
 
 
 class Doctor(unittest.TestCase):
