@@ -191,6 +191,23 @@ static __always_inline struct mf_iovec *next_piece(struct mf_http_scratch *scrat
   return &scratch->some[index % MF_PIECES_AT_ONCE];
 }
 
+/* The next piece without what is to be skipped of it, which may be all. False: see next_piece(). */
+static __always_inline bool next_part(struct mf_http_scratch *scratch, u32 index,
+                                      struct mf_iovec *part)
+{
+  struct mf_iovec *piece = next_piece(scratch, index);
+  u64 skip = scratch->skip;
+
+  if (!piece)
+    return false;
+  if (skip > piece->size)
+    skip = piece->size;
+  scratch->skip -= skip;
+  part->base = piece->base + skip;
+  part->size = piece->size - skip;
+  return true;
+}
+
 /*
  * A loop over pieces has its body in a function that is not static: the verifier looks at such a one
  * once, whoever calls it and how often, and not once for each turn. (As bounded loops the two took
@@ -200,21 +217,11 @@ static __always_inline struct mf_iovec *next_piece(struct mf_http_scratch *scrat
 __noinline int mf_http_copy_1(u32 way, u32 turn)
 {
   struct mf_http_scratch *scratch = scratch_of(way);
-  struct mf_iovec *piece;
-  u64 skip;
+  struct mf_iovec part;
 
-  if (!scratch || scratch->used >= scratch->wanted)
+  if (!scratch || scratch->used >= scratch->wanted || !next_part(scratch, turn, &part))
     return 1;
-  piece = next_piece(scratch, turn);
-  if (!piece)
-    return 1;
-  skip = scratch->skip;
-  if (piece->size <= skip) {
-    scratch->skip = skip - piece->size;
-    return 0;
-  }
-  scratch->skip = 0;
-  return !copy_piece(scratch, piece->base + skip, piece->size - skip);
+  return !copy_piece(scratch, part.base, part.size);
 }
 
 __noinline int mf_http_copy(u32 way)
@@ -231,27 +238,18 @@ __noinline int mf_http_copy(u32 way)
 __noinline int mf_http_last_1(u32 way, u32 turn)
 {
   struct mf_http_scratch *scratch = scratch_of(way);
-  struct mf_iovec *piece;
-  u64 skip, left;
+  struct mf_iovec part;
+  u64 left;
 
-  if (!scratch)
+  if (!scratch || !next_part(scratch, turn, &part))
     return 1;
-  piece = next_piece(scratch, turn);
-  if (!piece)
-    return 1;
-  skip = scratch->skip;
-  if (piece->size <= skip) {
-    scratch->skip = skip - piece->size;
-    return 0;
-  }
   left = scratch->wanted - scratch->used;
-  if (piece->size - skip >= left) {
-    scratch->last.base = piece->base + skip;
+  if (part.size >= left) {
+    scratch->last.base = part.base;
     scratch->last.size = left;
     return 1;
   }
-  scratch->skip = 0;
-  scratch->used += piece->size - skip;
+  scratch->used += part.size;
   return 0;
 }
 
