@@ -9,6 +9,7 @@
 // Prints "cost", the operation, what is done with its events, by how much it took longer and how
 // long it takes without, before and after that, in ns. In a machine whose clock counts instructions
 // (tests/vm/cost.py) these are instructions, and the same in each run.
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -89,9 +90,60 @@ void WatchExchanges(Watch* watch, Use use) {
   watch->streams.push_back(stream);
 }
 
+// ---- what is watched ----
+
+// Executes a program in a process of its own: one that has a session open has a hundred
+// descriptors, which each of its children gets and has to close.
+class Executor {
+ public:
+  explicit Executor(const std::string& program) {
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
+      Die("cannot make a pair of sockets");
+    }
+    if (fork() == 0) {
+      close(ends[0]);
+      int count = 0;
+      while (read(ends[1], &count, sizeof(count)) == sizeof(count)) {
+        for (int i = 0; i < count; ++i) {
+          Execute(program);
+        }
+        if (write(ends[1], &count, sizeof(count)) != sizeof(count)) {
+          break;
+        }
+      }
+      _exit(0);
+    }
+    close(ends[1]);
+    fd_ = ends[0];
+  }
+  ~Executor() { close(fd_); }
+  Executor(const Executor&) = delete;
+  Executor& operator=(const Executor&) = delete;
+
+  void Run(int count) const {
+    if (write(fd_, &count, sizeof(count)) != sizeof(count) ||
+        read(fd_, &count, sizeof(count)) != sizeof(count)) {
+      Die("the process that executes has gone");
+    }
+  }
+
+ private:
+  int fd_ = -1;
+};
+
+template <class Operation>
+std::function<void(int)> Each(Operation operation) {
+  return [=](int count) {
+    for (int i = 0; i < count; ++i) {
+      operation();
+    }
+  };
+}
+
 struct Workload {
   std::string name;
-  std::function<void()> operation;
+  std::function<void(int)> run;  // so many operations
   std::function<void(Watch*, Use)> watch;
   std::uint64_t events = 0;  // of each operation
 };
@@ -108,9 +160,7 @@ double Measure(const Workload& workload, int operations, Watch* watch) {
   std::array<Clock::duration, kTurns> turns{};
   for (int turn = -1; turn < kTurns; ++turn) {
     const Clock::time_point begin = Clock::now();
-    for (int i = 0; i < operations; ++i) {
-      workload.operation();
-    }
+    workload.run(operations);
     if (watch != nullptr) {
       Drain(watch);
     }
@@ -154,31 +204,30 @@ void Report(const Workload& workload, int operations) {
 int main(int argc, char** argv) {
   const int operations = argc > 1 ? std::max(1, std::atoi(argv[1])) : 100;
   const std::string program = argc > 2 ? argv[2] : "/bin/true";
+  const Executor executor(program);
   const Listener listener;
   const Pair pair = listener.Connect();
   const Workload workloads[] = {
-      {"exec", [&] { Execute(program); }, WatchProcesses, 2},
-      {"connection", [&] { Close(listener.Connect()); },
+      {"exec", [&](int count) { executor.Run(count); }, WatchProcesses, 2},
+      {"connection", Each([&] { Close(listener.Connect()); }),
        [](Watch* watch, Use use) { WatchConnections(watch, use, masflow::TcpDataMode::kInterval); },
        4},
-      {"two calls, by interval", [&] { Move(pair.client, pair.server, kResponse); },
+      {"two calls, by interval", Each([&] { Move(pair.client, pair.server, kResponse); }),
        [](Watch* watch, Use use) {
          WatchConnections(watch, use, masflow::TcpDataMode::kInterval);
        }},
-      {"two calls, by call", [&] { Move(pair.client, pair.server, kResponse); },
+      {"two calls, by call", Each([&] { Move(pair.client, pair.server, kResponse); }),
        [](Watch* watch, Use use) { WatchConnections(watch, use, masflow::TcpDataMode::kCall); }, 2},
       // Both ways: only a second message that begins like none tells that it is no HTTP.
-      {"four calls, no HTTP",
-       [&] {
+      {"four calls, no HTTP", Each([&] {
          Move(pair.client, pair.server, "1234567890");
          Move(pair.server, pair.client, "1234567890");
-       },
+       }),
        WatchExchanges},
-      {"exchange",
-       [&] {
+      {"exchange", Each([&] {
          Move(pair.client, pair.server, kRequest);
          Move(pair.server, pair.client, kResponse);
-       },
+       }),
        WatchExchanges, 2},
   };
   for (const Workload& workload : workloads) {

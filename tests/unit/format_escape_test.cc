@@ -30,7 +30,10 @@ std::string Json(std::string_view raw) {
 
 std::string Word(std::string_view raw) {
   std::string out;
-  AppendWord(raw, &out);
+  {
+    internal::Line line(&out);
+    AppendWord(raw, &line);
+  }
   return out;
 }
 

@@ -43,7 +43,7 @@ def arguments():
     parser.add_argument("--counting", action="store_true",
                         help="one processor, whose clock counts its instructions")
     parser.add_argument("--kernel-options", default="", help="more words of its command line")
-    parser.add_argument("--seconds", type=int, default=1200, help="for the machine as a whole")
+    parser.add_argument("--seconds", type=int, default=2100, help="for the machine as a whole")
     return parser.parse_args()
 
 

@@ -7,33 +7,33 @@
 namespace masflow::internal {
 
 void AppendOwner(const ConnectionView& c, WallTime at, const EventName& name, TextStyle style,
-                 std::string* out) {
+                 Line* out) {
   AppendHead(c.owner.has_value() ? &*c.owner : nullptr, at, name, style, out);
 }
 
-void AppendEndpoint(const Endpoint& end, std::string* out) {
+void AppendEndpoint(const Endpoint& end, Line* out) {
   // A connect can fail before it is given one.
   const bool unassigned = end.port == 0 && end.address.is_unspecified();
   if (unassigned) {
-    out->push_back('-');
+    out->Append('-');
     return;
   }
-  out->append(end.address.is_v6 ? "[" : "");
-  out->append(IpText(end.address).view());
-  out->append(end.address.is_v6 ? "]:" : ":");
+  out->Append(end.address.is_v6 ? "[" : "");
+  out->Append(IpText(end.address).view());
+  out->Append(end.address.is_v6 ? "]:" : ":");
   AppendNumber(end.port, out);
 }
 
-void AppendEnds(const ConnectionView& c, std::string* out) {
+void AppendEnds(const ConnectionView& c, Line* out) {
   AppendEndpoint(c.source(), out);
-  out->append(" -> ");
+  out->Append(" -> ");
   AppendEndpoint(c.destination(), out);
-  out->append("  ");
+  out->Append("  ");
 }
 
-void AppendInferred(const ConnectionView& c, std::string* out) {
-  out->append(c.owner_inferred ? " (owner inferred)" : "");
-  out->append(c.role_inferred ? " (role inferred)" : "");
+void AppendInferred(const ConnectionView& c, Line* out) {
+  out->Append(c.owner_inferred ? " (owner inferred)" : "");
+  out->Append(c.role_inferred ? " (role inferred)" : "");
 }
 
 }  // namespace masflow::internal

@@ -51,17 +51,17 @@ constexpr Range kUnprintable[] = {
     {0xE0000, 0xE007F},  // tags
 };
 
-void AppendHex(std::uint32_t value, unsigned least_digits, std::string* out) {
+void AppendHex(std::uint32_t value, unsigned least_digits, Line* out) {
   for (unsigned digit = 8; digit-- > 0;) {
     if (digit < least_digits || value >> (4 * digit) != 0) {
-      out->push_back("0123456789ABCDEF"[value >> (4 * digit) & 0xF]);
+      out->Append("0123456789ABCDEF"[value >> (4 * digit) & 0xF]);
     }
   }
 }
 
 // Copies `raw`, and calls escape(character) for what is neither in `plain` nor printable.
 template <class Escape>
-void AppendRuns(std::string_view raw, const ByteSet& plain, std::string* out, Escape escape) {
+void AppendRuns(std::string_view raw, const ByteSet& plain, Line* out, Escape escape) {
   std::size_t run = 0;
   std::size_t at = 0;
   while (at < raw.size()) {
@@ -74,71 +74,71 @@ void AppendRuns(std::string_view raw, const ByteSet& plain, std::string* out, Es
       at += character.length;
       continue;
     }
-    out->append(raw, run, at - run);
+    out->Append(raw.substr(run, at - run));
     escape(character);
     at += character.length;
     run = at;
   }
-  out->append(raw, run);
+  out->Append(raw.substr(run));
 }
 
-void AppendTextEscape(const Character& character, std::string* out) {
-  out->push_back('\\');
+void AppendTextEscape(const Character& character, Line* out) {
+  out->Append('\\');
   if (!character.valid) {
-    out->push_back('x');
+    out->Append('x');
     AppendHex(character.value, 2, out);
     return;
   }
   switch (character.value) {
     case '\n':
-      out->push_back('n');
+      out->Append('n');
       break;
     case '\r':
-      out->push_back('r');
+      out->Append('r');
       break;
     case '\t':
-      out->push_back('t');
+      out->Append('t');
       break;
     case '\\':
     case '\'':
-      out->push_back(static_cast<char>(character.value));
+      out->Append(static_cast<char>(character.value));
       break;
     default:
       if (character.value < 0x80) {
-        out->push_back('x');
+        out->Append('x');
         AppendHex(character.value, 2, out);
       } else {
-        out->append("u{");
+        out->Append("u{");
         AppendHex(character.value, 4, out);
-        out->push_back('}');
+        out->Append('}');
       }
   }
 }
 
-void AppendJsonUnit(std::uint32_t unit, std::string* out) {
-  out->append("\\u");
+void AppendJsonUnit(std::uint32_t unit, Line* out) {
+  out->Append("\\u");
   AppendHex(unit, 4, out);
 }
 
-void AppendJsonEscape(const Character& character, std::string* out) {
+void AppendJsonEscape(const Character& character, Line* out) {
   if (!character.valid) {
-    out->append("\\uFFFD");
+    out->Append("\\uFFFD");
     return;
   }
   switch (character.value) {
     case '\n':
-      out->append("\\n");
+      out->Append("\\n");
       break;
     case '\r':
-      out->append("\\r");
+      out->Append("\\r");
       break;
     case '\t':
-      out->append("\\t");
+      out->Append("\\t");
       break;
     case '\\':
     case '"':
-      out->push_back('\\');
-      out->push_back(static_cast<char>(character.value));
+      out->Append('\\');
+      out->Append(static_cast<char>(character.value));
       break;
     default:
       if (character.value < 0x10000) {
@@ -198,22 +198,32 @@ bool IsPrintable(char32_t character) {
   return true;
 }
 
-void AppendWord(std::string_view raw, std::string* out) {
+void AppendWord(std::string_view raw, Line* out) {
   if (IsPlainWord(raw)) {
-    out->append(raw);
+    out->Append(raw);
     return;
   }
   const std::size_t begin = out->size();
   bool escaped = false;
-  out->push_back('\'');
+  out->Append('\'');
   AppendRuns(raw, kPlainInQuotes, out, [&](const Character& character) {
     escaped = true;
     AppendTextEscape(character, out);
   });
-  out->push_back('\'');
+  out->Append('\'');
   if (escaped) {
-    out->insert(begin, 1, '$');
+    out->Insert(begin, '$');
   }
+}
+
+void AppendEscaped(std::string_view raw, Line* out) {
+  AppendRuns(raw, kPlainInText, out, [out](const Character& c) { AppendTextEscape(c, out); });
+}
+
+void AppendJsonString(std::string_view raw, Line* out) {
+  out->Append('"');
+  AppendRuns(raw, kPlainInJson, out, [out](const Character& c) { AppendJsonEscape(c, out); });
+  out->Append('"');
 }
 
 }  // namespace internal
@@ -221,15 +231,13 @@ void AppendWord(std::string_view raw, std::string* out) {
 inline namespace v0 {
 
 void AppendEscaped(std::string_view raw, std::string* out) {
-  internal::AppendRuns(raw, internal::kPlainInText, out,
-                       [out](const internal::Character& c) { internal::AppendTextEscape(c, out); });
+  internal::Line line(out);
+  internal::AppendEscaped(raw, &line);
 }
 
 void AppendJsonString(std::string_view raw, std::string* out) {
-  out->push_back('"');
-  internal::AppendRuns(raw, internal::kPlainInJson, out,
-                       [out](const internal::Character& c) { internal::AppendJsonEscape(c, out); });
-  out->push_back('"');
+  internal::Line line(out);
+  internal::AppendJsonString(raw, &line);
 }
 
 }  // namespace v0

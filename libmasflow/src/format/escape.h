@@ -5,8 +5,9 @@
 #ifndef MASFLOW_FORMAT_ESCAPE_H_
 #define MASFLOW_FORMAT_ESCAPE_H_
 
-#include <string>
 #include <string_view>
+
+#include "format/line.h"
 
 namespace masflow::internal {
 
@@ -25,7 +26,11 @@ bool IsPrintable(char32_t character);
 
 // As a word of a shell's command line, so that one can see where it begins and ends:
 //   plain   'two words'   ''   $'with an escape\n'   (the last as bash and ksh read it)
-void AppendWord(std::string_view raw, std::string* out);
+void AppendWord(std::string_view raw, Line* out);
+
+// As those of masflow/format.h.
+void AppendEscaped(std::string_view raw, Line* out);
+void AppendJsonString(std::string_view raw, Line* out);
 
 }  // namespace masflow::internal
 

@@ -62,8 +62,7 @@ void AddBody(std::string_view exact_key, std::string_view at_least_key, const Ht
 
 void AddError(const HttpExchangeView& e, JsonLine* line) {
   if (internal::IsErrorStatus(e)) {
-    std::string status;
-    internal::AppendNumber(*e.status, &status);
+    const std::string status = std::to_string(*e.status);
     line->Text("error.type", status);
   } else if (internal::IsBroken(e.outcome)) {
     line->Text("error.type", Name(e.outcome));
@@ -102,9 +101,7 @@ void AppendJson(const HttpExchangeView& e, WallTime at, std::string* out) {
   const internal::Target target = internal::SplitTarget(e.target);
   internal::AddEnds(e.connection, &line);
   line.Text("network.protocol.name", "http");
-  std::string version = "1.";
-  internal::AppendNumber(e.version_minor, &version);
-  line.Text("network.protocol.version", version);
+  line.Text("network.protocol.version", "1." + std::to_string(e.version_minor));
   AddMethod(e.method, &line);
   AddUrl(target, &line);
   if (e.host.has_value()) {

@@ -20,12 +20,13 @@ namespace {
 
 using internal::AppendNumber;
 using internal::AppendWord;
+using internal::Line;
 
 constexpr std::string_view kAbsent = "-";
 
 // A target has characters that a shell knows in most queries: it is quoted only where one
 // could not see otherwise where it ends.
-void AppendTarget(std::string_view target, std::string* out) {
+void AppendTarget(std::string_view target, Line* out) {
   const auto has = [target](char c) { return target.find(c) != std::string_view::npos; };
   if (target.empty() || has(' ') || has('\'')) {
     AppendWord(target, out);
@@ -34,82 +35,82 @@ void AppendTarget(std::string_view target, std::string* out) {
   }
 }
 
-void AppendLatency(const std::optional<std::chrono::nanoseconds>& latency, std::string* out) {
+void AppendLatency(const std::optional<std::chrono::nanoseconds>& latency, Line* out) {
   if (latency.has_value()) {
     internal::AppendMilliseconds(*latency, out);
   } else {
-    out->append(kAbsent);
+    out->Append(kAbsent);
   }
 }
 
 // "GET /foo 200 3.214ms"
-void AppendSummary(const HttpExchangeView& e, std::string* out) {
+void AppendSummary(const HttpExchangeView& e, Line* out) {
   AppendWord(e.method, out);
-  out->push_back(' ');
+  out->Append(' ');
   AppendTarget(e.target, out);
-  out->push_back(' ');
+  out->Append(' ');
   if (e.status.has_value()) {
     AppendNumber(*e.status, out);
   } else {
-    out->append(kAbsent);
+    out->Append(kAbsent);
   }
-  out->push_back(' ');
+  out->Append(' ');
   AppendLatency(e.last_byte, out);
 }
 
 // "612", ">=4096", "-" where nothing is known
-void AppendBody(const HttpBody& body, std::string* out) {
+void AppendBody(const HttpBody& body, Line* out) {
   if (!body.exact && body.bytes == 0) {
-    out->append(kAbsent);
+    out->Append(kAbsent);
     return;
   }
-  out->append(body.exact ? "" : ">=");
+  out->Append(body.exact ? "" : ">=");
   AppendNumber(body.bytes, out);
 }
 
 // Nothing where all is as usual.
-void AppendOutcome(const HttpExchangeView& e, std::string* out) {
+void AppendOutcome(const HttpExchangeView& e, Line* out) {
   switch (e.outcome) {
     case HttpOutcome::kComplete:
       break;
     case HttpOutcome::kUpgraded:
-      out->append("  upgraded");
+      out->Append("  upgraded");
       break;
     case HttpOutcome::kClosed:
-      out->append(e.status.has_value() ? "  closed within response" : "  closed before response");
+      out->Append(e.status.has_value() ? "  closed within response" : "  closed before response");
       break;
     case HttpOutcome::kReset:
-      out->append("  reset");
+      out->Append("  reset");
       break;
     case HttpOutcome::kLost:
-      out->append("  lost");
+      out->Append("  lost");
       break;
   }
 }
 
-void AppendMarks(const HttpExchangeView& e, std::string* out) {
+void AppendMarks(const HttpExchangeView& e, Line* out) {
   if (e.version_minor != 1) {
     internal::AppendField(" (HTTP/1.", e.version_minor, out);
-    out->push_back(')');
+    out->Append(')');
   }
-  out->append(e.connection.pre_existing ? " (pre-existing)" : "");
-  out->append(e.request_head_truncated ? " (request head truncated)" : "");
-  out->append(e.response_head_truncated ? " (response head truncated)" : "");
+  out->Append(e.connection.pre_existing ? " (pre-existing)" : "");
+  out->Append(e.request_head_truncated ? " (request head truncated)" : "");
+  out->Append(e.response_head_truncated ? " (response head truncated)" : "");
   internal::AppendInferred(e.connection, out);
   internal::AppendWorkloads(e.connection, out);
 }
 
 // `mark` tells requests and responses apart, as curl does.
-void AppendHeaders(std::string_view mark, std::string_view headers, std::string* out) {
+void AppendHeaders(std::string_view mark, std::string_view headers, Line* out) {
   if (headers.empty()) {
     return;
   }
-  out->append("  ");
-  out->append(mark);
+  out->Append("  ");
+  out->Append(mark);
   for (const HttpHeader& header : HttpHeaders(headers)) {
-    out->push_back(' ');
+    out->Append(' ');
     AppendWord(header.name, out);
-    out->push_back('=');
+    out->Append('=');
     AppendWord(header.value, out);
   }
 }
@@ -117,29 +118,30 @@ void AppendHeaders(std::string_view mark, std::string_view headers, std::string*
 }  // namespace
 
 void AppendText(const HttpExchangeView& e, WallTime at, TextStyle style, std::string* out) {
+  Line line(out);
   const bool failed = internal::IsErrorStatus(e) || internal::IsBroken(e.outcome);
   internal::AppendOwner(e.connection, at, {"HTTP", failed ? internal::kRed : internal::kGreen},
-                        style, out);
-  AppendSummary(e, out);
-  out->append("  ");
-  out->append(internal::NameOf(e.role));
-  out->push_back(' ');
-  internal::AppendEnds(e.connection, out);
-  out->append("ttfb=");
-  AppendLatency(e.first_byte, out);
+                        style, &line);
+  AppendSummary(e, &line);
+  line.Append("  ");
+  line.Append(internal::NameOf(e.role));
+  line.Append(' ');
+  internal::AppendEnds(e.connection, &line);
+  line.Append("ttfb=");
+  AppendLatency(e.first_byte, &line);
   if (e.host.has_value()) {
-    out->append(" host=");
-    AppendWord(*e.host, out);
+    line.Append(" host=");
+    AppendWord(*e.host, &line);
   }
-  out->append(" req=");
-  AppendBody(e.request_body, out);
-  out->append(" resp=");
-  AppendBody(e.response_body, out);
-  out->append(" bytes");
-  AppendOutcome(e, out);
-  AppendMarks(e, out);
-  AppendHeaders(">", e.request_headers, out);
-  AppendHeaders("<", e.response_headers, out);
+  line.Append(" req=");
+  AppendBody(e.request_body, &line);
+  line.Append(" resp=");
+  AppendBody(e.response_body, &line);
+  line.Append(" bytes");
+  AppendOutcome(e, &line);
+  AppendMarks(e, &line);
+  AppendHeaders(">", e.request_headers, &line);
+  AppendHeaders("<", e.response_headers, &line);
 }
 
 }  // namespace v0

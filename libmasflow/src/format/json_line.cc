@@ -3,49 +3,50 @@
 
 #include <string.h>
 
+#include "format/escape.h"
 #include "format/workload_json.h"
 
 namespace masflow::internal {
 
 JsonLine::JsonLine(WallTime at, std::string_view event_name, std::string* out) : out_(out) {
-  out_->append(R"({"timestamp":")");
-  AppendTimestamp(at, out_);
-  out_->append(R"(","event.name":")");
-  out_->append(event_name);
-  out_->push_back('"');
+  out_.Append(R"({"timestamp":")");
+  AppendTimestamp(at, &out_);
+  out_.Append(R"(","event.name":")");
+  out_.Append(event_name);
+  out_.Append('"');
 }
 
 void JsonLine::Key(std::string_view key) {
-  out_->append(",\"");
-  out_->append(key);
-  out_->append("\":");
+  out_.Append(",\"");
+  out_.Append(key);
+  out_.Append("\":");
 }
 
 void JsonLine::Text(std::string_view key, std::string_view raw) {
   Key(key);
-  AppendJsonString(raw, out_);
+  AppendJsonString(raw, &out_);
 }
 
 template <class List>
 void JsonLine::Array(const List& texts) {
   char separator = '[';
   for (const std::string_view text : texts) {
-    out_->push_back(separator);
-    AppendJsonString(text, out_);
+    out_.Append(separator);
+    AppendJsonString(text, &out_);
     separator = ',';
   }
-  out_->append(separator == '[' ? "[]" : "]");
+  out_.Append(separator == '[' ? "[]" : "]");
 }
 
 void JsonLine::ForeignKey(std::string_view prefix, std::string_view name) {
-  out_->push_back(',');
-  AppendJsonString(std::string(prefix).append(name), out_);
-  out_->push_back(':');
+  out_.Append(',');
+  AppendJsonString(std::string(prefix).append(name), &out_);
+  out_.Append(':');
 }
 
 void JsonLine::Text(std::string_view prefix, std::string_view name, std::string_view raw) {
   ForeignKey(prefix, name);
-  AppendJsonString(raw, out_);
+  AppendJsonString(raw, &out_);
 }
 
 void JsonLine::Texts(std::string_view prefix, std::string_view name,
@@ -62,7 +63,7 @@ void JsonLine::Arguments(std::string_view key, std::string_view raw) {
 void JsonLine::Flag(std::string_view key, bool value, bool usual) {
   if (value != usual) {
     Key(key);
-    out_->append(value ? "true" : "false");
+    out_.Append(value ? "true" : "false");
   }
 }
 

@@ -10,13 +10,14 @@
 #include <string_view>
 #include <vector>
 
+#include "format/line.h"
 #include "format/numbers.h"
 #include "masflow/format.h"
 
 namespace masflow::internal {
 
-// One object, from its brace to Close(). Keys are literals and need no escape, unless said
-// otherwise.
+// One object, from its brace to Close(); the string has it once this is destroyed. Keys are
+// literals and need no escape, unless said otherwise.
 class JsonLine {
  public:
   JsonLine(WallTime at, std::string_view event_name, std::string* out);
@@ -24,7 +25,7 @@ class JsonLine {
   template <class Integer>
   void Number(std::string_view key, Integer value) {
     Key(key);
-    AppendNumber(value, out_);
+    AppendNumber(value, &out_);
   }
 
   // In the unit that the key names.
@@ -60,7 +61,7 @@ class JsonLine {
   void Process(const ProcessView& process);
   void ProcessExtras(const ProcessView& process);
 
-  void Close() { out_->push_back('}'); }
+  void Close() { out_.Append('}'); }
 
  private:
   void Key(std::string_view key);
@@ -68,7 +69,7 @@ class JsonLine {
   template <class List>
   void Array(const List& texts);
 
-  std::string* const out_;
+  Line out_;
 };
 
 }  // namespace masflow::internal

@@ -17,23 +17,23 @@ void WriteDigits(std::uint64_t value, unsigned width, char* to) {
   }
 }
 
-void AppendDigits(std::uint64_t value, unsigned width, std::string* out) {
-  std::array<char, 9> digits;
-  WriteDigits(value, width, digits.data());
-  out->append(digits.data(), width);
+void AppendDigits(std::uint64_t value, unsigned width, Line* out) {
+  char* const to = out->Room(width);
+  WriteDigits(value, width, to);
+  out->Take(to + width);
 }
 
-void AppendDigits(std::uint64_t value, unsigned width, char end, std::string* out) {
+void AppendDigits(std::uint64_t value, unsigned width, char end, Line* out) {
   AppendDigits(value, width, out);
-  out->push_back(end);
+  out->Append(end);
 }
 
 // `value` thousandths of a unit.
-void AppendThousandths(std::uint64_t value, std::string_view unit, std::string* out) {
+void AppendThousandths(std::uint64_t value, std::string_view unit, Line* out) {
   AppendNumber(value / 1000, out);
-  out->push_back('.');
+  out->Append('.');
   AppendDigits(value % 1000, 3, out);
-  out->append(unit);
+  out->Append(unit);
 }
 
 struct SplitTime {
@@ -70,10 +70,10 @@ std::string_view ClockOf(time_t seconds) {
 }
 
 // The size of a duration, after its sign was written.
-std::uint64_t TakeSign(std::chrono::nanoseconds duration, std::string* out) {
+std::uint64_t TakeSign(std::chrono::nanoseconds duration, Line* out) {
   const auto signed_ns = duration.count();
   if (signed_ns < 0) {
-    out->push_back('-');
+    out->Append('-');
   }
   // Negated as unsigned: the least value has no positive twin.
   return signed_ns < 0 ? 0 - static_cast<std::uint64_t>(signed_ns)
@@ -82,7 +82,7 @@ std::uint64_t TakeSign(std::chrono::nanoseconds duration, std::string* out) {
 
 }  // namespace
 
-void AppendTimestamp(WallTime at, std::string* out) {
+void AppendTimestamp(WallTime at, Line* out) {
   const SplitTime split = Split(at);
   const auto day = std::chrono::floor<std::chrono::days>(split.seconds);
   const std::chrono::year_month_day date(day);
@@ -96,9 +96,9 @@ void AppendTimestamp(WallTime at, std::string* out) {
   AppendDigits(split.ns, 9, 'Z', out);
 }
 
-void AppendClockTime(WallTime at, std::string* out) {
+void AppendClockTime(WallTime at, Line* out) {
   const SplitTime split = Split(at);
-  out->append(ClockOf(split.seconds.time_since_epoch().count()));
+  out->Append(ClockOf(split.seconds.time_since_epoch().count()));
   AppendDigits(split.ns / 1000, 6, out);
 }
 
@@ -108,12 +108,12 @@ std::chrono::nanoseconds Elapsed(KernelTime since, KernelTime until) {
   return std::chrono::nanoseconds(static_cast<std::int64_t>(to - from));
 }
 
-void AppendDuration(std::chrono::nanoseconds duration, std::string* out) {
+void AppendDuration(std::chrono::nanoseconds duration, Line* out) {
   const std::uint64_t ns = TakeSign(duration, out);
   const std::uint64_t seconds = ns / 1'000'000'000;
   if (ns < 1'000) {
     AppendNumber(ns, out);
-    out->append("ns");
+    out->Append("ns");
   } else if (ns < 1'000'000) {
     AppendThousandths(ns, "us", out);
   } else if (ns < 1'000'000'000) {
@@ -122,22 +122,22 @@ void AppendDuration(std::chrono::nanoseconds duration, std::string* out) {
     AppendThousandths(ns / 1'000'000, "s", out);
   } else if (seconds < 3'600) {
     AppendNumber(seconds / 60, out);
-    out->push_back('m');
+    out->Append('m');
     AppendDigits(seconds % 60, 2, 's', out);
   } else if (seconds < 86'400) {
     AppendNumber(seconds / 3'600, out);
-    out->push_back('h');
+    out->Append('h');
     AppendDigits(seconds / 60 % 60, 2, 'm', out);
     AppendDigits(seconds % 60, 2, 's', out);
   } else {
     AppendNumber(seconds / 86'400, out);
-    out->push_back('d');
+    out->Append('d');
     AppendDigits(seconds / 3'600 % 24, 2, 'h', out);
     AppendDigits(seconds / 60 % 60, 2, 'm', out);
   }
 }
 
-void AppendMilliseconds(std::chrono::nanoseconds duration, std::string* out) {
+void AppendMilliseconds(std::chrono::nanoseconds duration, Line* out) {
   AppendThousandths(TakeSign(duration, out) / 1'000, "ms", out);
 }
 

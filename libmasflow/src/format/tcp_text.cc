@@ -23,64 +23,64 @@ using internal::AppendErrno;
 using internal::AppendField;
 using internal::AppendOwner;
 using internal::EventName;
+using internal::Line;
 
 // All columns, and who talks to whom.
 void AppendHead(const ConnectionView& c, WallTime at, const EventName& name, TextStyle style,
-                std::string* out) {
+                Line* out) {
   AppendOwner(c, at, name, style, out);
   internal::AppendEnds(c, out);
 }
 
 // What of the line was not observed.
-void AppendMarks(const ConnectionView& c, std::string* out) {
+void AppendMarks(const ConnectionView& c, Line* out) {
   internal::AppendInferred(c, out);
-  out->append(c.role.has_value() ? "" : " (role unknown)");
+  out->Append(c.role.has_value() ? "" : " (role unknown)");
   internal::AppendWorkloads(c, out);
 }
 
 // The thread that did it, where that is not the first one of its process.
-void AppendThread(std::uint32_t tid, std::uint32_t pid, std::string* out) {
+void AppendThread(std::uint32_t tid, std::uint32_t pid, Line* out) {
   if (tid != pid) {
     AppendField("  tid=", tid, out);
   }
 }
 
-void AppendUser(std::string_view what, const std::optional<SocketUserView>& user,
-                std::string* out) {
+void AppendUser(std::string_view what, const std::optional<SocketUserView>& user, Line* out) {
   if (user.has_value()) {
     AppendField(what, user->id.pid, out);
-    out->push_back('(');
+    out->Append('(');
     internal::AppendWord(user->comm, out);
-    out->push_back(')');
+    out->Append(')');
   }
 }
 
-void AppendBytes(std::uint64_t tx, std::uint64_t rx, std::string* out) {
+void AppendBytes(std::uint64_t tx, std::uint64_t rx, Line* out) {
   AppendField("tx=", tx, out);
   AppendField(" rx=", rx, out);
-  out->append(" bytes");
+  out->Append(" bytes");
 }
 
-void AppendOutcome(const TcpConnectView& e, std::string* out) {
+void AppendOutcome(const TcpConnectView& e, Line* out) {
   std::string_view before_time = "in ";
   switch (e.outcome) {
     case ConnectOutcome::kConnected:
       if (!e.handshake.has_value()) {
-        out->append("connected");
+        out->Append("connected");
       }
       break;
     case ConnectOutcome::kFailed:
-      out->append("failed: ");
+      out->Append("failed: ");
       AppendErrno(e.error, out);
       before_time = " after ";
       break;
     case ConnectOutcome::kAbandoned:
-      out->append("given up");
+      out->Append("given up");
       before_time = " after ";
       break;
   }
   if (e.handshake.has_value()) {
-    out->append(before_time);
+    out->Append(before_time);
     AppendDuration(*e.handshake, out);
   }
 }
@@ -90,32 +90,32 @@ std::string_view NameOf(TcpEnd end) {
 }
 
 // "fin by local", "remote reset", "remote reset after fin by local", "timeout ETIMEDOUT"
-void AppendReason(const TcpCloseView& e, std::string* out) {
+void AppendReason(const TcpCloseView& e, Line* out) {
   const std::string_view reason = Name(e.reason);
-  out->append(reason);
+  out->Append(reason);
   if (e.error != 0) {
-    out->push_back(' ');
+    out->Append(' ');
     AppendErrno(e.error, out);
   }
   if (!e.closed_first.has_value() || reason.starts_with(NameOf(*e.closed_first))) {
     return;
   }
-  out->append(e.reason == CloseReason::kFin ? " by " : " after fin by ");
-  out->append(NameOf(*e.closed_first));
+  out->Append(e.reason == CloseReason::kFin ? " by " : " after fin by ");
+  out->Append(NameOf(*e.closed_first));
 }
 
-void AppendCounts(const TcpCloseView& e, std::string* out) {
+void AppendCounts(const TcpCloseView& e, Line* out) {
   AppendBytes(e.tx_bytes, e.rx_bytes, out);
   if (e.duration.has_value()) {
-    out->append(" in ");
+    out->Append(" in ");
     AppendDuration(*e.duration, out);
   }
-  out->append(e.connection.pre_existing ? " (since the start)" : "");
+  out->Append(e.connection.pre_existing ? " (since the start)" : "");
   AppendField(", segments ", e.tx_segments, out);
   AppendField("/", e.rx_segments, out);
   AppendField(", retransmits ", e.retransmits, out);
   if (e.smoothed_rtt.has_value()) {
-    out->append(", rtt ");
+    out->Append(", rtt ");
     AppendDuration(*e.smoothed_rtt, out);
   }
 }
@@ -123,69 +123,75 @@ void AppendCounts(const TcpCloseView& e, std::string* out) {
 }  // namespace
 
 void AppendText(const TcpConnectView& e, WallTime at, TextStyle style, std::string* out) {
+  Line line(out);
   const bool connected = e.outcome == ConnectOutcome::kConnected;
   const EventName name{"TCP Connect", connected ? internal::kGreen : internal::kRed};
-  AppendHead(e.connection, at, name, style, out);
-  AppendOutcome(e, out);
+  AppendHead(e.connection, at, name, style, &line);
+  AppendOutcome(e, &line);
   if (e.connection.owner.has_value()) {
-    AppendThread(e.tid, e.connection.owner->id.pid, out);
+    AppendThread(e.tid, e.connection.owner->id.pid, &line);
   }
-  AppendMarks(e.connection, out);
+  AppendMarks(e.connection, &line);
 }
 
 void AppendText(const TcpAcceptView& e, WallTime at, TextStyle style, std::string* out) {
-  AppendHead(e.connection, at, {"TCP Accept", internal::kGreen}, style, out);
+  Line line(out);
+  AppendHead(e.connection, at, {"TCP Accept", internal::kGreen}, style, &line);
   if (e.queued.has_value()) {
-    out->append("queued ");
-    AppendDuration(*e.queued, out);
+    line.Append("queued ");
+    AppendDuration(*e.queued, &line);
   } else {
-    out->append("accepted");
+    line.Append("accepted");
   }
   if (e.connection.owner.has_value()) {
-    AppendThread(e.tid, e.connection.owner->id.pid, out);
+    AppendThread(e.tid, e.connection.owner->id.pid, &line);
   }
-  AppendMarks(e.connection, out);
+  AppendMarks(e.connection, &line);
 }
 
 void AppendText(const TcpDataView& e, WallTime at, TextStyle style, std::string* out) {
-  AppendHead(e.connection, at, {"TCP Data", internal::kCyan}, style, out);
-  AppendBytes(e.tx_bytes, e.rx_bytes, out);
-  AppendUser(" by ", e.user, out);
+  Line line(out);
+  AppendHead(e.connection, at, {"TCP Data", internal::kCyan}, style, &line);
+  AppendBytes(e.tx_bytes, e.rx_bytes, &line);
+  AppendUser(" by ", e.user, &line);
   if (e.tid.has_value() && e.user.has_value()) {
-    AppendThread(*e.tid, e.user->id.pid, out);
+    AppendThread(*e.tid, e.user->id.pid, &line);
   } else if (e.tid.has_value() && e.connection.owner.has_value()) {
-    AppendThread(*e.tid, e.connection.owner->id.pid, out);
+    AppendThread(*e.tid, e.connection.owner->id.pid, &line);
   }
-  AppendMarks(e.connection, out);
+  AppendMarks(e.connection, &line);
 }
 
 void AppendText(const TcpCloseView& e, WallTime at, TextStyle style, std::string* out) {
-  AppendHead(e.connection, at, {"TCP Close", internal::kBlue}, style, out);
-  AppendReason(e, out);
-  out->append(", ");
-  AppendCounts(e, out);
-  AppendUser(", last used by ", e.user, out);
-  out->append(e.accepted ? "" : " (not accepted)");
-  AppendMarks(e.connection, out);
+  Line line(out);
+  AppendHead(e.connection, at, {"TCP Close", internal::kBlue}, style, &line);
+  AppendReason(e, &line);
+  line.Append(", ");
+  AppendCounts(e, &line);
+  AppendUser(", last used by ", e.user, &line);
+  line.Append(e.accepted ? "" : " (not accepted)");
+  AppendMarks(e.connection, &line);
 }
 
 void AppendText(const TcpOpenView& e, WallTime at, TextStyle style, std::string* out) {
-  AppendHead(e.connection, at, {"TCP Open", internal::kGrey}, style, out);
+  Line line(out);
+  AppendHead(e.connection, at, {"TCP Open", internal::kGrey}, style, &line);
   if (e.connection.role.has_value()) {
-    out->append(e.connection.role == TcpRole::kClient ? "client" : "server");
+    line.Append(e.connection.role == TcpRole::kClient ? "client" : "server");
   } else {
-    out->append("open");
+    line.Append("open");
   }
-  AppendMarks(e.connection, out);
+  AppendMarks(e.connection, &line);
 }
 
 void AppendText(const TcpListenView& e, WallTime at, TextStyle style, std::string* out) {
-  AppendOwner(e.connection, at, {"TCP Listen", internal::kGrey}, style, out);
-  AppendEndpoint(e.connection.local, out);
-  AppendField("  backlog=", e.backlog, out);
-  out->append(e.connection.pre_existing ? " (was open)" : "");
-  out->append(e.connection.owner_inferred ? " (owner inferred)" : "");
-  internal::AppendWorkloads(e.connection, out);
+  Line line(out);
+  AppendOwner(e.connection, at, {"TCP Listen", internal::kGrey}, style, &line);
+  AppendEndpoint(e.connection.local, &line);
+  AppendField("  backlog=", e.backlog, &line);
+  line.Append(e.connection.pre_existing ? " (was open)" : "");
+  line.Append(e.connection.owner_inferred ? " (owner inferred)" : "");
+  internal::AppendWorkloads(e.connection, &line);
 }
 
 }  // namespace v0

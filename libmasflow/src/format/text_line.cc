@@ -5,6 +5,7 @@
 
 #include <cstddef>
 
+#include "format/escape.h"
 #include "format/numbers.h"
 
 namespace masflow::internal {
@@ -18,56 +19,56 @@ constexpr std::string_view kNoColor = "\x1b[0m";
 
 // Fills up with spaces what was appended since `begin`; bytes inside of a character
 // take no column.
-void PadColumn(std::size_t begin, std::size_t columns, std::string* out) {
+void PadColumn(std::size_t begin, std::size_t columns, Line* out) {
   std::size_t used = 0;
-  for (const char byte : std::string_view(*out).substr(begin)) {
+  for (const char byte : out->view().substr(begin)) {
     const bool continues = (static_cast<unsigned char>(byte) & 0xC0) == 0x80;
     used += continues ? 0u : 1u;
   }
-  out->append(used < columns ? columns - used : 0, ' ');
+  out->Append(used < columns ? columns - used : 0, ' ');
 }
 
 }  // namespace
 
-void AppendTimeAndName(WallTime at, const EventName& name, TextStyle style, std::string* out) {
+void AppendTimeAndName(WallTime at, const EventName& name, TextStyle style, Line* out) {
   AppendClockTime(at, out);
-  out->push_back(' ');
+  out->Append(' ');
   if (style.color) {
-    out->append(name.color);
+    out->Append(name.color);
   }
-  out->append(name.text);
+  out->Append(name.text);
   if (style.color) {
-    out->append(kNoColor);
+    out->Append(kNoColor);
   }
 }
 
 void AppendHead(const ProcessView* process, WallTime at, const EventName& name, TextStyle style,
-                std::string* out) {
+                Line* out) {
   AppendTimeAndName(at, name, style, out);
-  out->append(kEventColumns - name.text.size() + 1, ' ');
+  out->Append(kEventColumns - name.text.size() + 1, ' ');
   if (process != nullptr) {
     AppendNumber(process->id.pid, kPidColumns, out);
   } else {
-    out->append(kPidColumns - kNobody.size(), ' ');
-    out->append(kNobody);
+    out->Append(kPidColumns - kNobody.size(), ' ');
+    out->Append(kNobody);
   }
-  out->push_back(' ');
+  out->Append(' ');
   const std::size_t comm = out->size();
   AppendEscaped(process != nullptr ? process->comm : kNobody, out);
   PadColumn(comm, kCommColumns, out);
-  out->append("  ");
+  out->Append("  ");
 }
 
-void AppendField(std::string_view name, std::uint64_t value, std::string* out) {
-  out->append(name);
+void AppendField(std::string_view name, std::uint64_t value, Line* out) {
+  out->Append(name);
   AppendNumber(value, out);
 }
 
-void AppendErrno(int error, std::string* out) {
+void AppendErrno(int error, Line* out) {
   if (const char* const name = strerrorname_np(error); name != nullptr) {
-    out->append(name);
+    out->Append(name);
   } else {
-    out->append("errno ");
+    out->Append("errno ");
     AppendNumber(error, out);
   }
 }

@@ -6,9 +6,9 @@
 #define MASFLOW_FORMAT_TEXT_LINE_H_
 
 #include <cstdint>
-#include <string>
 #include <string_view>
 
+#include "format/line.h"
 #include "masflow/format.h"
 
 namespace masflow::internal {
@@ -25,16 +25,16 @@ struct EventName {
   std::string_view color;
 };
 
-void AppendTimeAndName(WallTime at, const EventName& name, TextStyle style, std::string* out);
+void AppendTimeAndName(WallTime at, const EventName& name, TextStyle style, Line* out);
 
 // All columns up to the details. Null: nobody, shown as "-".
 void AppendHead(const ProcessView* process, WallTime at, const EventName& name, TextStyle style,
-                std::string* out);
+                Line* out);
 
-void AppendField(std::string_view name, std::uint64_t value, std::string* out);
+void AppendField(std::string_view name, std::uint64_t value, Line* out);
 
 // "ENOENT", or "errno 4000" where that has no name.
-void AppendErrno(int error, std::string* out);
+void AppendErrno(int error, Line* out);
 
 }  // namespace masflow::internal
 

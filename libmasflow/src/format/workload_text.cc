@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <string_view>
 
-#include "masflow/format.h"
+#include "format/escape.h"
 #include "masflow/workload.h"
 
 namespace masflow::internal {
@@ -12,47 +12,47 @@ namespace {
 
 constexpr std::size_t kIdDigits = 12;  // as tools of containers print ids
 
-void AppendPod(const Workload& workload, std::string* out) {
+void AppendPod(const Workload& workload, Line* out) {
   if (workload.pod_name.empty()) {
     AppendEscaped(workload.pod_uid, out);
     return;
   }
   AppendEscaped(workload.pod_namespace, out);
-  out->push_back('/');
+  out->Append('/');
   AppendEscaped(workload.pod_name, out);
 }
 
-void AppendContainer(const Workload& workload, std::string* out) {
+void AppendContainer(const Workload& workload, Line* out) {
   if (!workload.container_name.empty()) {
     AppendEscaped(workload.container_name, out);
     return;
   }
   if (const std::string_view runtime = Name(workload.runtime); !runtime.empty()) {
-    out->append(runtime);
-    out->push_back('/');
+    out->Append(runtime);
+    out->Append('/');
   }
   AppendEscaped(std::string_view(workload.container_id).substr(0, kIdDigits), out);
 }
 
 }  // namespace
 
-void AppendWorkload(const ProcessView& process, std::string* out) {
+void AppendWorkload(const ProcessView& process, Line* out) {
   if (process.workload == nullptr) {
     return;
   }
   const Workload& workload = *process.workload;
-  out->push_back(' ');
+  out->Append(' ');
   if (!workload.pod_uid.empty()) {
-    out->append(" pod=");
+    out->Append(" pod=");
     AppendPod(workload, out);
   }
   if (!workload.container_id.empty()) {
-    out->append(" container=");
+    out->Append(" container=");
     AppendContainer(workload, out);
   }
 }
 
-void AppendWorkloads(const ConnectionView& connection, std::string* out) {
+void AppendWorkloads(const ConnectionView& connection, Line* out) {
   if (connection.owner.has_value()) {
     AppendWorkload(*connection.owner, out);
   }
@@ -61,12 +61,12 @@ void AppendWorkloads(const ConnectionView& connection, std::string* out) {
   }
   const Workload& peer = *connection.peer;
   if (peer.service_name.empty()) {
-    out->append("  peer=");
+    out->Append("  peer=");
     AppendPod(peer, out);
   } else {
-    out->append("  peer=service ");
+    out->Append("  peer=service ");
     AppendEscaped(peer.pod_namespace, out);
-    out->push_back('/');
+    out->Append('/');
     AppendEscaped(peer.service_name, out);
   }
 }

@@ -4,17 +4,16 @@
 #ifndef MASFLOW_FORMAT_WORKLOAD_TEXT_H_
 #define MASFLOW_FORMAT_WORKLOAD_TEXT_H_
 
-#include <string>
-
+#include "format/line.h"
 #include "masflow/events.h"
 #include "masflow/tcp_events.h"
 
 namespace masflow::internal {
 
 // Nothing for a process of the host.
-void AppendWorkload(const ProcessView& process, std::string* out);
+void AppendWorkload(const ProcessView& process, Line* out);
 // That of the owner, and the peer.
-void AppendWorkloads(const ConnectionView& connection, std::string* out);
+void AppendWorkloads(const ConnectionView& connection, Line* out);
 
 }  // namespace masflow::internal
 
