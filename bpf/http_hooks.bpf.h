@@ -172,6 +172,22 @@ static __always_inline int on_tcp_call(struct sock *sk, struct mf_http_scratch *
   return 0;
 }
 
+/* A send at its begin or its end, as scratch->call has it. A function of its own, see mf_http_copy. */
+__noinline int mf_http_sent(u64 address)
+{
+  struct mf_http_scratch *scratch = scratch_of(MF_WAY_SENT);
+
+  return scratch ? on_tcp_call((struct sock *)address, scratch, MF_WAY_SENT) : 0;
+}
+
+static __always_inline void on_sent(struct sock *sk)
+{
+  u64 address = 0;
+
+  bpf_probe_read_kernel(&address, sizeof(address), &sk); /* see identify() */
+  mf_http_sent(address);
+}
+
 /*
  * int tcp_sendmsg_locked(struct sock *sk, struct msghdr *msg, size_t size). At its begin, before
  * the bytes are copied: how many the socket takes shows in write_seq at the next hook.
@@ -189,7 +205,7 @@ __hidden __noinline int on_send_begins(struct sock *sk, struct msghdr *msg)
     scratch->call.bytes = read_iter(&scratch->call.payload, msg);
     scratch->call.end_seq = READ((struct tcp_sock *)sk, write_seq);
     if (scratch->call.bytes)
-      on_tcp_call(sk, scratch, MF_WAY_SENT);
+      on_sent(sk);
   } else {
     count_missed(sk);
   }
@@ -222,7 +238,7 @@ __hidden __noinline int on_postponed(struct sock *sk, struct mf_http_conn *conn,
     scratch->call.bytes = bytes;
     scratch->call.end_seq = end_seq;
     scratch->call.payload = send->payload;
-    on_tcp_call(sk, scratch, MF_WAY_SENT);
+    on_sent(sk);
     release(scratch);
   } else if (bytes) {
     release(scratch);
