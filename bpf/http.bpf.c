@@ -103,6 +103,8 @@ static __always_inline void skip_gap(struct mf_http_conn *conn, struct sock *sk,
     mark_unread(conn, sk);
 }
 
+#include "http_postponed.bpf.h"
+
 static __always_inline u32 capture_of(const struct mf_http_conn *conn, u8 way)
 {
   return conn->request_way == way ? request_capture : response_capture;
@@ -280,9 +282,10 @@ static __always_inline void advance(struct mf_http_conn *conn, struct sock *sk,
   mark_unread(conn, sk);
 }
 
-/* Bytes have moved: scratch->call says which. */
+/* Bytes have moved: scratch->call says which. `can_postpone`: a constant, for where it is false the
+ * table of postponed sends is not there. */
 static __always_inline void on_moved(struct mf_http_conn *conn, struct sock *sk,
-                                     struct mf_http_scratch *scratch, u8 way)
+                                     struct mf_http_scratch *scratch, u8 way, bool can_postpone)
 {
   struct mf_call *call = &scratch->call;
   u32 captured;
@@ -291,9 +294,14 @@ static __always_inline void on_moved(struct mf_http_conn *conn, struct sock *sk,
   call->turned = conn->last_way != way;
   call->flags = call->turned ? MF_HTTP_TURN : 0;
   call->faulted = false;
+  call->cut = false;
+  if (can_postpone)
+    note_look(scratch, conn);
   conn->last_way = way;
   skip_gap(conn, sk, way, call->end_seq - (call->begins ? 0 : call->bytes), call->end_seq);
   captured = look_at(conn, sk, scratch, way);
+  if (can_postpone && call->begins && call->cut && postpone(conn, sk, scratch))
+    return;
   if (conn->state == MF_HTTP_UNSURE && conn->doubt >= MF_DOUBT_OFF) {
     conn->state = MF_HTTP_NO;
     send_end(conn, MF_HTTP_END_NOT_HTTP);

@@ -61,7 +61,7 @@ static __always_inline int on_length(u64 *ctx, u8 way)
   call->cgroup_id = task_cgroup_id(task);
   call->pid = task->tgid;
   call->tid = task->pid;
-  on_moved(conn, sk, scratch, way);
+  on_moved(conn, sk, scratch, way, false);
   return 0;
 }
 
@@ -78,6 +78,23 @@ int mf_http_recv(u64 *ctx)
 }
 
 /* ---- in the functions of TCP ---- */
+
+static __always_inline void skip_bytes(struct mf_payload *payload, u32 bytes)
+{
+  if (payload->base)
+    payload->base += bytes;
+  else
+    payload->skip += bytes;
+}
+
+/* A send that could not be looked at. */
+static __always_inline void count_missed(struct sock *sk)
+{
+  struct mf_http_conn *conn = find_http(sk);
+
+  if (conn && conn->state == MF_HTTP_YES)
+    count_unread();
+}
 
 static __always_inline bool is_old_iter(void)
 {
@@ -118,6 +135,13 @@ static __always_inline u32 read_iter(struct mf_payload *payload, struct msghdr *
   return READ(iter, count);
 }
 
+/* What the socket took of it so far, and takes, passes unread. */
+static __always_inline void give_up_postponed(struct mf_http_conn *conn, struct sock *sk)
+{
+  end_postponed(conn, sk);
+  count_unread();
+}
+
 /* scratch->call has its payload, length and place. */
 static __always_inline int on_tcp_call(struct sock *sk, struct mf_http_scratch *scratch, u8 way)
 {
@@ -136,13 +160,32 @@ static __always_inline int on_tcp_call(struct sock *sk, struct mf_http_scratch *
   }
   if (conn->state == MF_HTTP_NO)
     return 0;
-  if (way == MF_WAY_RECEIVED)
+  /* One of another thread, which waits for room. */
+  if (way == MF_WAY_SENT && call->begins && conn->postponed)
+    give_up_postponed(conn, sk);
+  if (way == MF_WAY_RECEIVED && !conn->postponed)
     settle_sent(sk, conn, false);
   call->cgroup_id = task_cgroup_id(current_task());
   call->pid = pid_tgid >> 32;
   call->tid = (u32)pid_tgid;
-  on_moved(conn, sk, scratch, way);
+  on_moved(conn, sk, scratch, way, way == MF_WAY_SENT);
   return 0;
+}
+
+/* A send at its begin or its end, as scratch->call has it. A function of its own, see mf_http_copy. */
+__noinline int mf_http_sent(u64 address)
+{
+  struct mf_http_scratch *scratch = scratch_of(MF_WAY_SENT);
+
+  return scratch ? on_tcp_call((struct sock *)address, scratch, MF_WAY_SENT) : 0;
+}
+
+static __always_inline void on_sent(struct sock *sk)
+{
+  u64 address = 0;
+
+  bpf_probe_read_kernel(&address, sizeof(address), &sk); /* see identify() */
+  mf_http_sent(address);
 }
 
 /*
@@ -157,10 +200,57 @@ __hidden __noinline int on_send_begins(struct sock *sk, struct msghdr *msg)
 
   if (!scratch)
     return 0;
-  scratch->call.begins = true;
-  scratch->call.bytes = read_iter(&scratch->call.payload, msg);
-  scratch->call.end_seq = READ((struct tcp_sock *)sk, write_seq);
-  return scratch->call.bytes ? on_tcp_call(sk, scratch, MF_WAY_SENT) : 0;
+  if (claim(scratch)) {
+    scratch->call.begins = true;
+    scratch->call.bytes = read_iter(&scratch->call.payload, msg);
+    scratch->call.end_seq = READ((struct tcp_sock *)sk, write_seq);
+    if (scratch->call.bytes)
+      on_sent(sk);
+  } else {
+    count_missed(sk);
+  }
+  release(scratch);
+  return 0;
+}
+
+/*
+ * A send that was postponed ends, or gives the socket away while it waits for room: the kernel has
+ * touched what it took so far. One copy, hidden, as above.
+ */
+__hidden __noinline int on_postponed(struct sock *sk, struct mf_http_conn *conn, bool waits)
+{
+  struct mf_http_scratch *scratch = scratch_of(MF_WAY_SENT);
+  u64 key = (u64)sk;
+  struct mf_http_postponed *send = bpf_map_lookup_elem(&http_postponed, &key);
+  u32 end_seq = READ((struct tcp_sock *)sk, write_seq);
+  u32 bytes;
+
+  if (send && send->tid != (u32)bpf_get_current_pid_tgid())
+    return 0; /* another one, while that one waits */
+  if (!scratch || !send || send->seq != conn->ways[MF_WAY_SENT].seq) {
+    /* Too many at a time, or it is counted already, as the socket was closed meanwhile. */
+    give_up_postponed(conn, sk);
+    return 0;
+  }
+  bytes = can_send(sk) ? end_seq - send->seq : 0;
+  if (bytes && claim(scratch)) {
+    scratch->call.begins = false;
+    scratch->call.bytes = bytes;
+    scratch->call.end_seq = end_seq;
+    scratch->call.payload = send->payload;
+    on_sent(sk);
+    release(scratch);
+  } else if (bytes) {
+    release(scratch);
+    count_missed(sk);
+  }
+  if (!waits) {
+    end_postponed(conn, sk);
+  } else if (bytes) {
+    send->seq = end_seq;
+    skip_bytes(&send->payload, bytes);
+  }
+  return 0;
 }
 
 SEC("fentry/tcp_sendmsg_locked")
@@ -175,7 +265,11 @@ int mf_http_send_fx(u64 *ctx)
   struct sock *sk = (struct sock *)ctx[0];
   struct mf_http_conn *conn = find_http(sk);
 
-  if (conn && conn->state != MF_HTTP_NO)
+  if (!conn || conn->state == MF_HTTP_NO)
+    return 0;
+  if (conn->postponed)
+    on_postponed(sk, conn, false);
+  if (!conn->postponed)
     settle_sent(sk, conn, true);
   return 0;
 }
@@ -196,7 +290,11 @@ int mf_http_rel_kp(struct pt_regs *ctx)
   struct sock *sk = (struct sock *)FUNCTION_ARG1(ctx);
   struct mf_http_conn *conn = find_http(sk);
 
-  if (conn && conn->state != MF_HTTP_NO && can_send(sk) &&
+  if (!conn || conn->state == MF_HTTP_NO)
+    return 0;
+  if (conn->postponed)
+    on_postponed(sk, conn, READ(sk, sk_write_pending));
+  if (!conn->postponed && can_send(sk) &&
       READ((struct tcp_sock *)sk, write_seq) != conn->ways[MF_WAY_SENT].seq)
     settle_sent(sk, conn, true);
   return 0;
@@ -322,10 +420,7 @@ int mf_http_recv_ra(u64 *ctx)
   if ((s32)bytes <= 0)
     return 0;
   payload = read->payload;
-  if (read->payload.base)
-    read->payload.base += bytes;
-  else
-    read->payload.skip += bytes;
+  skip_bytes(&read->payload, bytes);
   return on_read(sk, bytes, end_seq, &payload);
 }
 

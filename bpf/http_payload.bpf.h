@@ -56,8 +56,21 @@ struct mf_call {
   bool begins;  /* the hook is at the begin of the call: `bytes` are what it wants to move */
   bool turned;  /* the way before was the other one */
   bool faulted; /* the bytes could not be read, though they are there */
-  u8 pad[7];
+  bool cut;     /* nor could all that was to be read of them */
+  u8 pad[6];
   struct mf_payload payload;
+};
+
+/* What looking at a send changes, as it was before. */
+struct mf_http_look {
+  u64 prefix;
+  u32 budget;
+  u8 prefix_len;
+  u8 state;
+  u8 doubt;
+  u8 last_way;
+  u8 request_way;
+  u8 pad[7];
 };
 
 /*
@@ -67,6 +80,7 @@ struct mf_call {
  */
 struct mf_http_scratch {
   struct mf_call call;
+  struct mf_http_look before;
   struct mf_http_data record;
   /* Twice what is needed, so that a masked offset and a masked length stay within. */
   u8 data[31744];
@@ -79,6 +93,8 @@ struct mf_http_scratch {
   u32 iov_in_kernel;
   struct mf_iovec some[MF_PIECES_AT_ONCE];
   struct mf_iovec last;
+  u32 users; /* see claim() */
+  u32 pad;
 };
 
 #define MF_HTTP_SCRATCH(map_name)            \
@@ -98,6 +114,25 @@ static __always_inline struct mf_http_scratch *scratch_of(u32 way)
 
   return way == MF_WAY_SENT ? bpf_map_lookup_elem(&send_scratch, &zero)
                             : bpf_map_lookup_elem(&recv_scratch, &zero);
+}
+
+/*
+ * Where two programs send, at the begin of a call and at its end, they have one between them. Those of
+ * fentry and fexit can be preempted on any kernel that preempts: then the other one must not write
+ * into it, or bytes of one process would be told of another. Not by the result of the atomic, which
+ * 5.10 does not give. Whatever it says, release() has to follow.
+ */
+static __always_inline bool claim(struct mf_http_scratch *scratch)
+{
+  volatile u32 *users = &scratch->users;
+
+  __sync_fetch_and_add(&scratch->users, 1);
+  return *users == 1;
+}
+
+static __always_inline void release(struct mf_http_scratch *scratch)
+{
+  __sync_fetch_and_add(&scratch->users, -1);
 }
 
 /*
@@ -284,9 +319,12 @@ static __always_inline void begin_pieces(struct mf_http_scratch *scratch, u32 wa
 static __always_inline u32 copy_payload(struct mf_http_scratch *scratch, u32 way, u32 wanted)
 {
   begin_pieces(scratch, wanted);
-  if (!scratch->call.payload.base)
-    return mf_http_copy(way);
-  copy_piece(scratch, scratch->call.payload.base, wanted);
+  if (scratch->call.payload.base)
+    copy_piece(scratch, scratch->call.payload.base, wanted);
+  else
+    mf_http_copy(way);
+  if (scratch->used < wanted)
+    scratch->call.cut = true;
   return scratch->used;
 }
 
@@ -308,7 +346,10 @@ static __always_inline u32 read_prefix(u64 *prefix, struct mf_http_scratch *scra
   BOUND_TO_MASK(size, 15);
   if (size > MF_HEAD_PREFIX)
     return 0;
-  return bpf_probe_read_user(prefix, size, (void *)scratch->call.payload.base) ? 0 : size;
+  if (!bpf_probe_read_user(prefix, size, (void *)scratch->call.payload.base))
+    return size;
+  scratch->call.cut = true;
+  return 0;
 }
 
 /* The last bytes of the call, for those who look for the end of a chunked body. */
@@ -332,7 +373,7 @@ static __always_inline u32 read_tail(u64 *tail, struct mf_http_scratch *scratch,
     *tail = bpf_be64_to_cpu(number);
     return sizeof(number);
   }
-  size &= sizeof(number) - 1;
+  BOUND_TO_MASK(size, 7);
   if (!size || bpf_probe_read_user(&number, size, (void *)base))
     return 0;
   *tail = *tail << size * 8 | bpf_be64_to_cpu(number) >> (64 - size * 8);

@@ -58,7 +58,8 @@ struct mf_http_conn {
   /* Of a send seen as it begins: the bytes that it ends with, and behind which number these lie
    * if the socket takes all of it. */
   u8 due_tail_len;
-  u8 pad[2];
+  u8 postponed; /* a send is looked at as it ends, see http_postponed.bpf.h */
+  u8 pad;
   u32 due_seq;
   u64 due_tail;
   struct mf_http_flow ways[MF_WAYS];

@@ -14,6 +14,7 @@
 
 #include <array>
 #include <cstdio>
+#include <fstream>
 
 namespace masflow::kernel_test {
 namespace {
@@ -64,9 +65,15 @@ bool MakeTracefsUnreadable() {
   return OwnMounts() && MountOver(kTracefs[0], "mode=0") && MountOver(kTracefs[1], "mode=0");
 }
 
-bool NoLockedMemory() {
-  const rlimit none{.rlim_cur = 0, .rlim_max = 0};
-  return setrlimit(RLIMIT_MEMLOCK, &none) == 0;
+bool LimitLockedMemory(std::uint64_t bytes) {
+  const rlimit limit{.rlim_cur = bytes, .rlim_max = bytes};
+  return setrlimit(RLIMIT_MEMLOCK, &limit) == 0;
+}
+
+bool PerfEventsAreClosed() {
+  int level = 0;
+  std::ifstream("/proc/sys/kernel/perf_event_paranoid") >> level;
+  return level > 2;
 }
 
 bool BpfMemoryIsLocked() {

@@ -22,10 +22,18 @@ bool HideBtf();
 bool HideTracefs();            // as where it is not mounted
 bool MakeTracefsUnreadable();  // for all but root
 
-// As `ulimit -l 0`.
-bool NoLockedMemory();
-// Whether that keeps BPF from having any: so before 5.11.
+// As `ulimit -l`.
+bool LimitLockedMemory(std::uint64_t bytes);
+// What docs/support.md says that all streams take on a machine of a few processors, and the limit
+// that a process begins with where nobody has set another one (before 5.16).
+inline constexpr std::uint64_t kEnoughLockedMemory = std::uint64_t{128} << 20;
+inline constexpr std::uint64_t kUsualLockedMemory = 64 << 10;
+// Whether that limits what BPF has: so before 5.11.
 bool BpfMemoryIsLocked();
+
+// Whether kernel.perf_event_paranoid has the level of Debian's kernels that leaves perf events, and
+// with them kprobes, to CAP_SYS_ADMIN alone.
+bool PerfEventsAreClosed();
 
 }  // namespace masflow::kernel_test
 

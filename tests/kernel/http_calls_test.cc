@@ -1,19 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // HTTP by each system call that moves bytes, and cut in all ways.
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "http_live.h"
 #include "spawn.h"
+#include "truth.h"
 
 namespace masflow::kernel_test {
 namespace {
@@ -36,6 +42,36 @@ msghdr Message(std::vector<iovec>* pieces) {
   message.msg_iov = pieces->data();
   message.msg_iovlen = pieces->size();
   return message;
+}
+
+// A text in memory that nobody has touched: the kernel has its pages, no process sees them yet. So
+// lie the constants of a program until they are used.
+class Untouched {
+ public:
+  // So many bytes lie before the text.
+  explicit Untouched(std::string_view text, std::size_t before = 0)
+      : before_(before), size_(text.size()) {
+    const UniqueFd file(memfd_create("untouched", MFD_CLOEXEC));
+    EXPECT_EQ(pwrite(file.get(), text.data(), size_, static_cast<off_t>(before)),
+              static_cast<ssize_t>(size_));
+    memory_ = mmap(nullptr, before_ + size_, PROT_READ, MAP_PRIVATE, file.get(), 0);
+    EXPECT_NE(memory_, MAP_FAILED);
+  }
+  Untouched(const Untouched&) = delete;
+  ~Untouched() { munmap(memory_, before_ + size_); }
+
+  std::string_view text() const { return {static_cast<const char*>(memory_) + before_, size_}; }
+  void TouchFirstPage() const { ASSERT_EQ(*static_cast<const volatile char*>(memory_), '\0'); }
+
+ private:
+  std::size_t before_;
+  std::size_t size_;
+  void* memory_ = nullptr;
+};
+
+bool IsAsleep(pid_t thread) {
+  const std::string stat = ReadFile("/proc/self/task/" + std::to_string(thread) + "/stat");
+  return stat.find(") S ") != std::string::npos;
 }
 
 struct Calls {
@@ -135,6 +171,94 @@ TEST_F(HttpCallsTest, EachCallIsTheSame) {
     }
   }
   EXPECT_TRUE(live_->Settle());
+  EXPECT_EQ(live_->stats().lost_total(), 0u);
+}
+
+// A hook at the begin of a call comes before the kernel has touched these bytes.
+TEST_F(HttpCallsTest, UntouchedMemoryIsReadAsWell) {
+  const std::string request = Post("/a", std::string(300, 'b'));
+  const std::string response = Ok(std::string(5000, 'r'));
+  const std::size_t before = static_cast<std::size_t>(sysconf(_SC_PAGESIZE)) - 20;
+  for (const Calls& calls : AllCalls()) {
+    SCOPED_TRACE(calls.name);
+    const Listener listener = Listen();
+    const Pair pair = ConnectEager(listener);
+    for (const bool first_page : {false, true}) {
+      const Untouched asked(request, before);
+      const Untouched answered(response, before);
+      if (first_page) {
+        asked.TouchFirstPage();
+        answered.TouchFirstPage();
+      }
+      ASSERT_EQ(calls.send(pair.client.get(), asked.text()), std::ssize(request));
+      ASSERT_EQ(Hear(pair.server.get(), request.size()), request);
+      ASSERT_EQ(calls.send(pair.server.get(), answered.text()), std::ssize(response));
+      ASSERT_EQ(Hear(pair.client.get(), response.size()), response);
+    }
+    const std::string brief = "POST /a 200 300+5000 complete";
+    live_->ExpectBoth(listener.port, {brief, brief});
+    ASSERT_FALSE(HasFailure());
+  }
+  EXPECT_TRUE(live_->Settle());
+  EXPECT_EQ(live_->stats().lost_total(), 0u);
+}
+
+// In parts, each of them untouched until it is its turn; its end is in the last one.
+TEST_F(HttpCallsTest, UntouchedMemoryOfACallThatWaits) {
+  constexpr std::size_t kSize = 0x800000;
+  const std::string response =
+      std::string(kChunkedOk) + "800000\r\n" + std::string(kSize, 'x') + "\r\n0\r\n\r\n";
+  const Untouched answered(response);
+  ASSERT_TRUE(Say(pair_.client.get(), Get("/a")));
+  ASSERT_EQ(Hear(pair_.server.get(), Get("/a").size()), Get("/a"));
+  std::thread server([&] { EXPECT_TRUE(Say(pair_.server.get(), answered.text())); });
+  EXPECT_EQ(ReadAll(pair_.client.get(), response.size()), response.size());
+  server.join();
+  live_->ExpectServer(listener_.port, {"GET /a 200 0+8388608~ complete"});
+  ASSERT_TRUE(Ask(pair_, Get("/b"), Ok("hello")));
+  live_->AwaitServer(listener_.port, 2);
+  live_->ExpectServer(listener_.port,
+                      {"GET /a 200 0+8388608~ complete", "GET /b 200 0+5 complete"});
+  EXPECT_EQ(live_->stats().lost_total(), 0u);
+}
+
+// It gives the socket away before the kernel has touched anything.
+TEST_F(HttpCallsTest, UntouchedMemoryOfACallThatWaitsForItsFirstByte) {
+  constexpr int kSmallest = 4608;
+  constexpr std::size_t kMost = 64;
+  setsockopt(pair_.server.get(), SOL_SOCKET, SO_SNDBUF, &kSmallest, sizeof(kSmallest));
+  std::string requests;
+  for (std::size_t i = 0; i < kMost; ++i) {
+    requests += Get("/a");
+  }
+  ASSERT_TRUE(Say(pair_.client.get(), requests));
+  ASSERT_EQ(Hear(pair_.server.get(), requests.size()), requests);
+  DropPackets(pair_.client.get());
+  // The one for which there is no room is postponed, too, and comes to nothing.
+  const std::string response = Ok(std::string(1000, 'r'));
+  std::deque<Untouched> answered;
+  const auto send_next = [&] {
+    const std::string_view text = answered.emplace_back(response).text();
+    return send(pair_.server.get(), text.data(), text.size(), MSG_DONTWAIT);
+  };
+  while (send_next() == std::ssize(response)) {
+    ASSERT_LT(answered.size(), kMost);
+  }
+  ASSERT_EQ(errno, EAGAIN);
+  std::atomic<pid_t> sender = 0;
+  std::thread server([&] {
+    sender = gettid();
+    EXPECT_TRUE(Say(pair_.server.get(), answered.back().text()));
+  });
+  while (sender == 0 || !IsAsleep(sender)) {
+    std::this_thread::yield();
+  }
+  PassPackets(pair_.client.get());
+  for (std::size_t i = 0; i < answered.size(); ++i) {
+    ASSERT_EQ(Hear(pair_.client.get(), response.size()), response);
+  }
+  server.join();
+  live_->ExpectBoth(listener_.port, Lines(answered.size(), "GET /a 200 0+1000 complete"));
   EXPECT_EQ(live_->stats().lost_total(), 0u);
 }
 

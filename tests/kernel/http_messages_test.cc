@@ -192,17 +192,13 @@ TEST_F(HttpMessagesTest, AMebibyteInChunksOnAConnectionThatStaysOpen) {
   constexpr std::size_t kPiece = 16 << 10;
   constexpr std::size_t kPieces = 64;
   const std::string piece = "4000\r\n" + std::string(kPiece, 'x') + "\r\n";
-  // Not the literals: a forked process has not touched them, so that not every mechanism could read
-  // them (docs/support.md).
-  const std::string head = kChunkedOk;
-  const std::string end = "0\r\n\r\n";
   Child server = Fork([&] {
     Hear(pair_.server.get(), Get("/a").size());
-    bool good = Say(pair_.server.get(), head);
+    bool good = Say(pair_.server.get(), kChunkedOk);
     for (std::size_t i = 0; i < kPieces; ++i) {
       good = good && Say(pair_.server.get(), piece);
     }
-    return good && Say(pair_.server.get(), end) ? 0 : 1;
+    return good && Say(pair_.server.get(), "0\r\n\r\n") ? 0 : 1;
   });
   ASSERT_TRUE(Say(pair_.client.get(), Get("/a")));
   const std::size_t all = sizeof(kChunkedOk) - 1 + kPieces * piece.size() + 5;

@@ -114,9 +114,10 @@ HTTP_HOOKS = ("HttpCalls*", "HttpMessagesTest.UntilClose", "HttpMessagesTest.The
 SMOKE_ENDS = ("TcpAcceptTest.PreForked*", "TcpAcceptTest.ByIoUring", "TcpConnectErrorTest.Routes*",
               "CompatTest.AnAccept*", "CompatTest.AConnect*")
 SMOKE_CALLS = ("TcpCallTest.EachWay*", "TcpCallTest.AsMuch*", "TcpCallTest.Splice") + OTHER_WAYS
-SMOKE_HTTP = ("HttpCallsTest.EachCall*", "HttpCallsTest.ManyMessages*",
+SMOKE_HTTP = ("HttpCallsTest.EachCall*", "HttpCallsTest.ManyMessages*", "HttpCallsTest.Untouched*",
               "HttpMessagesTest.ChunksThat*", "HttpFailureTest.TheServerResetsWithin*")
-SMOKE_PROCESS = ("Fallback*", "EnvironmentTest.WithTheTwo*", "ExecTest.LsIs*",
+SMOKE_PROCESS = ("Fallback*", "EnvironmentTest.WithTheTwo*", "EnvironmentTest.WithLittle*",
+                 "EnvironmentTest.*TwoCapabilitiesOnly", "ExecTest.LsIs*",
                  "ExecFailureTest.EachError*", "CompatTest.AFailed*", "ExitTest.*",
                  "ForkTest.ChildAndParent", "SnapshotTest.WhatRuns*", "StormTest.OneProcessor*")
 ALL_TCP = ("Tcp*", "*/Tcp*", "Curl*") + OTHER_WAYS

@@ -268,6 +268,7 @@ struct sock {
   int sk_err;
   u32 sk_max_ack_backlog;
   u8 sk_shutdown;
+  int sk_write_pending;
   struct socket *sk_socket;
 };
 

@@ -3,6 +3,7 @@
 
 #include <linux/bpf.h>
 #include <linux/capability.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
@@ -166,6 +167,35 @@ CgroupHierarchy ChooseHierarchy(const btf* kernel) {
 }
 
 }  // namespace
+
+std::string WhyNoLockedMemory() {
+  utsname names{};
+  rlimit limit{};
+  if (uname(&names) != 0 || getrlimit(RLIMIT_MEMLOCK, &limit) != 0 ||
+      limit.rlim_cur == RLIM_INFINITY) {
+    return {};
+  }
+  char* end = nullptr;
+  const long major = std::strtol(names.release, &end, 10);
+  const long minor = *end == '.' ? std::strtol(end + 1, nullptr, 10) : 0;
+  if (major > 5 || (major == 5 && minor >= 11)) {
+    return {};
+  }
+  return "before Linux 5.11 BPF memory counts against RLIMIT_MEMLOCK, which is " +
+         std::to_string(limit.rlim_cur / 1024) +
+         " KiB here: raise it (ulimit -l, LimitMEMLOCK=) or give CAP_SYS_RESOURCE, see "
+         "docs/support.md";
+}
+
+std::string WhyNoPerfEvent() {
+  int level = 0;
+  std::ifstream("/proc/sys/kernel/perf_event_paranoid") >> level;
+  if (level <= 2) {
+    return {};
+  }
+  return "kernel.perf_event_paranoid is " + std::to_string(level) +
+         " here, which leaves kprobes to CAP_SYS_ADMIN: set it to 2, or give that";
+}
 
 absl::Status ErrnoStatus(int error, const std::string& what) {
   return absl::ErrnoToStatus(error, what);

@@ -79,6 +79,14 @@ class Environment {
   std::unique_ptr<btf, BtfFree> btf_;
 };
 
+// Before 5.11 what BPF takes counts as locked memory of the user, and where that is too much the
+// kernel refuses with EPERM: the sentence that says so. Empty: this kernel does not count it, or
+// the process has no limit.
+std::string WhyNoLockedMemory();
+// Debian's kernels have a level of kernel.perf_event_paranoid at which CAP_PERFMON does not open
+// perf events, and so no kprobe: the sentence that says so. Empty: it has a level of all kernels.
+std::string WhyNoPerfEvent();
+
 // errno as a Status of the fitting code: "<what>: <text of errno>".
 absl::Status ErrnoStatus(int error, const std::string& what);
 

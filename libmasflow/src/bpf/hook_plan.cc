@@ -9,6 +9,7 @@
 
 #include <bpf/libbpf.h>
 
+#include "bpf/environment.h"
 #include "bpf/libbpf_log.h"
 #include "bpf/skeleton.h"
 #include "bpf/tracepoint.h"
@@ -34,10 +35,14 @@ std::string LastTellingLine(std::string_view log) {
   return std::string(best);
 }
 
-absl::Status Explain(const char* step, int error, const LibbpfLog& log) {
+// `why`: what the kernel's own word does not say; or empty.
+absl::Status Explain(const char* step, int error, const LibbpfLog& log, const std::string& why) {
   std::string text = std::string(step) + ": " + std::strerror(error);
   if (const std::string line = LastTellingLine(log.text()); !line.empty()) {
     text += " (" + line + ")";
+  }
+  if (!why.empty()) {
+    text += "; " + why;
   }
   return log.Attach(absl::Status(absl::ErrnoToStatusCode(error), text));
 }
@@ -158,7 +163,7 @@ absl::Status HookPlan::TryLoad(const OpenObject& open,
   LibbpfLog log;
   const int error = -bpf_object__load_skeleton(*opened);
   if (error != 0) {
-    return Explain("load", error, log);
+    return Explain("load", error, log, error == EPERM ? WhyNoLockedMemory() : "");
   }
   *object = *(*opened)->obj;
   return CheckData(**opened);
@@ -196,7 +201,8 @@ HookPlan::Choice* HookPlan::Attach(bpf_object* object, absl::Status* why) {
                                  ? AttachTracepoint(program)
                                  : bpf_program__attach(program);
       if (link == nullptr) {
-        *why = Explain("attach", errno, log);
+        const int error = errno;
+        *why = Explain("attach", error, log, error == EACCES ? WhyNoPerfEvent() : "");
         return &choice;
       }
       links_.emplace_back(link);

@@ -20,10 +20,12 @@ HookPoint SendPoint(const Environment& environment) {
                           .unfit = environment.WhyNoTracepoint("sock_send_length")},
                          {.mechanism = "fentry, fexit tcp_sendmsg_locked",
                           .programs = {"mf_http_send_fe", "mf_http_send_fx"},
+                          .maps = {"http_postponed"},
                           .limits = kNoTls,
                           .unfit = environment.WhyNoFexit("tcp_sendmsg_locked")},
                          {.mechanism = "kprobe tcp_sendmsg_locked, release_sock",
                           .programs = {"mf_http_send_kp", "mf_http_rel_kp"},
+                          .maps = {"http_postponed"},
                           .limits = kNoTls,
                           .unfit = Environment::WhyNoKprobe()}}};
 }
