@@ -36,9 +36,7 @@ class Line {
     *Room(1) = c;
     ++at_;
   }
-  void Append(std::string_view text) {
-    at_ += text.copy(Room(text.size()), text.size());
-  }
+  void Append(std::string_view text) { at_ += text.copy(Room(text.size()), text.size()); }
   // A literal, for which no call is needed.
   template <std::size_t kSize>
   void Append(const char (&literal)[kSize]) {
