@@ -168,17 +168,19 @@ CgroupHierarchy ChooseHierarchy(const btf* kernel) {
 
 }  // namespace
 
-std::string WhyNoLockedMemory() {
+KernelVersion RunningVersion() {
   utsname names{};
-  rlimit limit{};
-  if (uname(&names) != 0 || getrlimit(RLIMIT_MEMLOCK, &limit) != 0 ||
-      limit.rlim_cur == RLIM_INFINITY) {
-    return {};
-  }
+  uname(&names);
   char* end = nullptr;
   const long major = std::strtol(names.release, &end, 10);
   const long minor = *end == '.' ? std::strtol(end + 1, nullptr, 10) : 0;
-  if (major > 5 || (major == 5 && minor >= 11)) {
+  return {.major = static_cast<int>(major), .minor = static_cast<int>(minor)};
+}
+
+std::string WhyNoLockedMemory() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
+      RunningVersion() >= KernelVersion{5, 11}) {
     return {};
   }
   return "before Linux 5.11 BPF memory counts against RLIMIT_MEMLOCK, which is " +
@@ -210,7 +212,7 @@ absl::StatusOr<Environment> Environment::Probe() {
   utsname names{};
   uname(&names);
   environment.kernel_ = names.release;
-  environment.major_ = std::atoi(names.release);
+  environment.version_ = RunningVersion();
   environment.architecture_ = names.machine;
   if (access("/sys/kernel/btf/vmlinux", R_OK) != 0) {
     return absl::UnimplementedError(
@@ -271,7 +273,16 @@ std::string Environment::WhyNoFexit(const std::string& function) const {
       bpf_insn{.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0}};
   const UniqueFd program(bpf_prog_load(BPF_PROG_TYPE_TRACING, "mf_probe", "GPL", return_zero.data(),
                                        return_zero.size(), &options));
-  return program.valid() ? "" : std::string("load: ") + std::strerror(errno);
+  if (!program.valid()) {
+    return std::string("load: ") + std::strerror(errno);
+  }
+  // Kernels for arm64 load such programs before they can attach one: asked now, that costs no load
+  // of a whole object for each hook. Elsewhere it is not asked, for a detach waits for the kernel.
+  if (architecture_ == "aarch64" && version_ < KernelVersion{6, 4}) {
+    const UniqueFd link(bpf_raw_tracepoint_open(nullptr, program.get()));
+    return link.valid() ? "" : std::string("attach: ") + std::strerror(errno);
+  }
+  return "";
 }
 
 std::string Environment::WhyNoFexit(const std::string& function, int arguments) const {

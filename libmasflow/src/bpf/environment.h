@@ -4,6 +4,7 @@
 #ifndef MASFLOW_BPF_ENVIRONMENT_H_
 #define MASFLOW_BPF_ENVIRONMENT_H_
 
+#include <compare>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -25,6 +26,15 @@ struct CgroupHierarchy {
   int number = 0;       // of the hierarchy in the kernel
 };
 
+// Of the running kernel, as it names itself.
+struct KernelVersion {
+  int major = 0;
+  int minor = 0;
+
+  friend auto operator<=>(const KernelVersion&, const KernelVersion&) = default;
+};
+KernelVersion RunningVersion();
+
 class Environment {
  public:
   // Checks what every stream needs, so that the user is told before libbpf fails in the
@@ -37,7 +47,7 @@ class Environment {
   // From 7.0 on programs of tracepoints can be preempted, and so those of fentry and fexit on any
   // kernel; runs of the same program are skipped meanwhile (bpf/twin.bpf.h). Only the version says
   // so.
-  bool PreemptsPrograms() const { return major_ >= 7; }
+  bool PreemptsPrograms() const { return version_ >= KernelVersion{7, 0}; }
 
   // The number of arguments of a tracepoint; 0 if this kernel has none of that name.
   int TracepointArguments(const std::string& name) const;
@@ -71,7 +81,7 @@ class Environment {
   Environment() = default;
 
   std::string kernel_;
-  int major_ = 0;
+  KernelVersion version_;
   bool can_cast_ = false;
   bool allocates_entries_ = false;
   std::string architecture_;
