@@ -267,19 +267,28 @@ static __always_inline void advance(struct mf_http_conn *conn, struct sock *sk,
   flow->last_ns = call->now_ns;
   if (captured)
     flow->told = flow->offset + captured;
-  if (call->begins) { /* it is counted by skip_gap(), as far as the socket takes it */
-    conn->due_seq = call->end_seq + call->bytes;
-    conn->due_tail = flow->tail;
-    conn->due_tail_len = flow->offset + call->bytes > flow->told
-                             ? read_tail(&conn->due_tail, scratch, way, call->bytes)
-                             : 0;
+  if (call->begins) /* it is counted by skip_gap(), as far as the socket takes it */
     return;
-  }
   flow->offset += call->bytes;
   if (flow->offset <= flow->told)
     return;
   flow->tail_len = read_tail(&flow->tail, scratch, way, call->bytes);
   mark_unread(conn, sk);
+}
+
+/* What a send will end with, if the socket takes all of it: skip_gap() counts it. */
+static __always_inline void note_due(struct mf_http_conn *conn, struct mf_http_scratch *scratch,
+                                     u32 captured)
+{
+  struct mf_http_flow *flow = &conn->ways[MF_WAY_SENT];
+  struct mf_call *call = &scratch->call;
+  u64 told = captured ? flow->offset + captured : flow->told;
+
+  conn->due_seq = call->end_seq + call->bytes;
+  conn->due_tail = flow->tail;
+  conn->due_tail_len = flow->offset + call->bytes > told
+                           ? read_tail(&conn->due_tail, scratch, MF_WAY_SENT, call->bytes)
+                           : 0;
 }
 
 /* Bytes have moved: scratch->call says which. `can_postpone`: a constant, for where it is false the
@@ -300,8 +309,11 @@ static __always_inline void on_moved(struct mf_http_conn *conn, struct sock *sk,
   conn->last_way = way;
   skip_gap(conn, sk, way, call->end_seq - (call->begins ? 0 : call->bytes), call->end_seq);
   captured = look_at(conn, sk, scratch, way);
-  if (can_postpone && call->begins && call->cut && postpone(conn, sk, scratch))
-    return;
+  if (can_postpone && call->begins) {
+    note_due(conn, scratch, captured);
+    if ((call->cut || is_full(sk)) && postpone(conn, sk, scratch))
+      return;
+  }
   if (conn->state == MF_HTTP_UNSURE && conn->doubt >= MF_DOUBT_OFF) {
     conn->state = MF_HTTP_NO;
     send_end(conn, MF_HTTP_END_NOT_HTTP);

@@ -368,14 +368,20 @@ static __always_inline u32 read_tail(u64 *tail, struct mf_http_scratch *scratch,
     size = scratch->last.size;
   }
   if (size >= sizeof(number)) {
-    if (bpf_probe_read_user(&number, sizeof(number), (void *)(base + size - sizeof(number))))
+    if (bpf_probe_read_user(&number, sizeof(number), (void *)(base + size - sizeof(number)))) {
+      scratch->call.cut = true;
       return 0;
+    }
     *tail = bpf_be64_to_cpu(number);
     return sizeof(number);
   }
   BOUND_TO_MASK(size, 7);
-  if (!size || bpf_probe_read_user(&number, size, (void *)base))
+  if (!size)
     return 0;
+  if (bpf_probe_read_user(&number, size, (void *)base)) {
+    scratch->call.cut = true;
+    return 0;
+  }
   *tail = *tail << size * 8 | bpf_be64_to_cpu(number) >> (64 - size * 8);
   return size;
 }

@@ -3,7 +3,8 @@
  * Sends that are looked at once more as they end. A hook at the begin of a call comes before the
  * kernel has touched the bytes, and no program of BPF brings in a page: constants of a program that
  * were not used yet, or a file that was just mapped, cannot be read there. As soon as the socket has
- * taken the bytes they can. Included by http.bpf.c only.
+ * taken the bytes they can. And of a send for which there is no room it is not known whether it waits
+ * or is refused (EAGAIN), which moves nothing. Included by http.bpf.c only.
  */
 #ifndef MASFLOW_HTTP_POSTPONED_BPF_H
 #define MASFLOW_HTTP_POSTPONED_BPF_H
@@ -52,6 +53,12 @@ static __always_inline void forget_look(const struct mf_http_scratch *scratch,
   conn->doubt = before->doubt;
   conn->last_way = before->last_way;
   conn->request_way = before->request_way;
+}
+
+/* As sk_stream_memory_free() has it. (Not TCP_NOTSENT_LOWAT.) */
+static __always_inline bool is_full(struct sock *sk)
+{
+  return READ(sk, sk_wmem_queued) >= READ(sk, sk_sndbuf);
 }
 
 /* False: there is no room, so that it has to do as it is. */

@@ -222,6 +222,19 @@ TEST_F(HttpCallsTest, UntouchedMemoryOfACallThatWaits) {
   EXPECT_EQ(live_->stats().lost_total(), 0u);
 }
 
+// Of the last call nothing is captured, and its bytes tell that the body ends.
+TEST_F(HttpCallsTest, UntouchedMemoryAtTheEndOfABody) {
+  const std::string most = std::string(kChunkedOk) + "4000\r\n" + std::string(0x4000, 'x') + "\r\n";
+  const Untouched end("0\r\n\r\n");
+  ASSERT_TRUE(Say(pair_.client.get(), Get("/a")));
+  ASSERT_EQ(Hear(pair_.server.get(), Get("/a").size()), Get("/a"));
+  ASSERT_TRUE(Say(pair_.server.get(), most));
+  ASSERT_TRUE(Say(pair_.server.get(), end.text()));
+  EXPECT_EQ(ReadAll(pair_.client.get(), most.size() + 5), most.size() + 5);
+  live_->ExpectBoth(listener_.port, {"GET /a 200 0+16384~ complete"});
+  EXPECT_EQ(live_->stats().lost_total(), 0u);
+}
+
 // It gives the socket away before the kernel has touched anything.
 TEST_F(HttpCallsTest, UntouchedMemoryOfACallThatWaitsForItsFirstByte) {
   constexpr int kSmallest = 4608;
@@ -259,6 +272,38 @@ TEST_F(HttpCallsTest, UntouchedMemoryOfACallThatWaitsForItsFirstByte) {
   }
   server.join();
   live_->ExpectBoth(listener_.port, Lines(answered.size(), "GET /a 200 0+1000 complete"));
+  EXPECT_EQ(live_->stats().lost_total(), 0u);
+}
+
+// A server may give up what the socket refused, and say something else.
+TEST_F(HttpCallsTest, WhatTheSocketRefusesIsNotTold) {
+  constexpr int kSmallest = 4608;
+  constexpr std::size_t kMost = 64;
+  setsockopt(pair_.server.get(), SOL_SOCKET, SO_SNDBUF, &kSmallest, sizeof(kSmallest));
+  std::string requests;
+  for (std::size_t i = 0; i < kMost; ++i) {
+    requests += Get("/a");
+  }
+  ASSERT_TRUE(Say(pair_.client.get(), requests));
+  ASSERT_EQ(Hear(pair_.server.get(), requests.size()), requests);
+  DropPackets(pair_.client.get());
+  const std::string response = Ok(std::string(1000, 'r'));
+  Lines briefs;
+  while (send(pair_.server.get(), response.data(), response.size(), MSG_DONTWAIT) ==
+         std::ssize(response)) {
+    ASSERT_LT(briefs.size(), kMost);
+    briefs.push_back("GET /a 200 0+1000 complete");
+  }
+  ASSERT_EQ(errno, EAGAIN);
+  PassPackets(pair_.client.get());
+  for (std::size_t i = 0; i < briefs.size(); ++i) {
+    ASSERT_EQ(Hear(pair_.client.get(), response.size()), response);
+  }
+  const std::string other = "HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy";
+  ASSERT_TRUE(Say(pair_.server.get(), other));
+  ASSERT_EQ(Hear(pair_.client.get(), other.size()), other);
+  briefs.push_back("GET /a 503 0+4 complete");
+  live_->ExpectBoth(listener_.port, briefs);
   EXPECT_EQ(live_->stats().lost_total(), 0u);
 }
 

@@ -115,6 +115,7 @@ SMOKE_ENDS = ("TcpAcceptTest.PreForked*", "TcpAcceptTest.ByIoUring", "TcpConnect
               "CompatTest.AnAccept*", "CompatTest.AConnect*")
 SMOKE_CALLS = ("TcpCallTest.EachWay*", "TcpCallTest.AsMuch*", "TcpCallTest.Splice") + OTHER_WAYS
 SMOKE_HTTP = ("HttpCallsTest.EachCall*", "HttpCallsTest.ManyMessages*", "HttpCallsTest.Untouched*",
+              "HttpCallsTest.WhatTheSocket*",
               "HttpMessagesTest.ChunksThat*", "HttpFailureTest.TheServerResetsWithin*")
 SMOKE_PROCESS = ("Fallback*", "EnvironmentTest.WithTheTwo*", "EnvironmentTest.WithLittle*",
                  "EnvironmentTest.*TwoCapabilitiesOnly", "ExecTest.LsIs*",

@@ -269,6 +269,8 @@ struct sock {
   u32 sk_max_ack_backlog;
   u8 sk_shutdown;
   int sk_write_pending;
+  int sk_wmem_queued;
+  int sk_sndbuf;
   struct socket *sk_socket;
 };
 
