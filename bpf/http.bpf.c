@@ -311,7 +311,8 @@ static __always_inline void on_moved(struct mf_http_conn *conn, struct sock *sk,
   captured = look_at(conn, sk, scratch, way);
   if (can_postpone && call->begins) {
     note_due(conn, scratch, captured);
-    if ((call->cut || is_full(sk)) && postpone(conn, sk, scratch))
+    /* What is not captured is counted by what the socket took, whatever it does with this. */
+    if ((call->cut || (captured && is_full(sk))) && postpone(conn, sk, scratch))
       return;
   }
   if (conn->state == MF_HTTP_UNSURE && conn->doubt >= MF_DOUBT_OFF) {
