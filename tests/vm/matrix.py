@@ -177,6 +177,8 @@ LEFT_OUT = (
     LeftOut("Ktls*:Mptcp*:ZerocopyTest.Received*", "Debian's cloud kernel has neither TLS nor MPTCP, "
             "and a zero-copy receive takes whole pages only", kernels=("5.10",)),
     LeftOut("Fallback*", "there is room for any number of kprobes", kernels=PREEMPTS),
+    LeftOut("Fallback*", "the same, and fentry is none of the mechanisms", kernels=("5.10", "6.1"),
+            architectures=("arm64",)),
     LeftOut("By/TcpConnectGivenUpTest.Meanwhile/Shutdown", "shutdown() is refused there while "
             "another thread waits in connect()", kernels=("5.10",)),
     LeftOut("MemoryTest.*", "the kernel does not count what maps take", kernels=("5.10", "6.1")),
