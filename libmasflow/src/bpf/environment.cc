@@ -180,7 +180,7 @@ KernelVersion RunningVersion() {
 std::string WhyNoLockedMemory() {
   rlimit limit{};
   if (getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
-      RunningVersion() >= KernelVersion{5, 11}) {
+      RunningVersion().IsAtLeast(5, 11)) {
     return {};
   }
   return "before Linux 5.11 BPF memory counts against RLIMIT_MEMLOCK, which is " +
@@ -278,7 +278,7 @@ std::string Environment::WhyNoFexit(const std::string& function) const {
   }
   // Kernels for arm64 load such programs before they can attach one: asked now, that costs no load
   // of a whole object for each hook. Elsewhere it is not asked, for a detach waits for the kernel.
-  if (architecture_ == "aarch64" && version_ < KernelVersion{6, 4}) {
+  if (architecture_ == "aarch64" && !version_.IsAtLeast(6, 4)) {
     const UniqueFd link(bpf_raw_tracepoint_open(nullptr, program.get()));
     return link.valid() ? "" : std::string("attach: ") + std::strerror(errno);
   }

@@ -4,7 +4,6 @@
 #ifndef MASFLOW_BPF_ENVIRONMENT_H_
 #define MASFLOW_BPF_ENVIRONMENT_H_
 
-#include <compare>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -31,7 +30,9 @@ struct KernelVersion {
   int major = 0;
   int minor = 0;
 
-  friend auto operator<=>(const KernelVersion&, const KernelVersion&) = default;
+  bool IsAtLeast(int other_major, int other_minor) const {
+    return major != other_major ? major > other_major : minor >= other_minor;
+  }
 };
 KernelVersion RunningVersion();
 
@@ -47,7 +48,7 @@ class Environment {
   // From 7.0 on programs of tracepoints can be preempted, and so those of fentry and fexit on any
   // kernel; runs of the same program are skipped meanwhile (bpf/twin.bpf.h). Only the version says
   // so.
-  bool PreemptsPrograms() const { return version_ >= KernelVersion{7, 0}; }
+  bool PreemptsPrograms() const { return version_.IsAtLeast(7, 0); }
 
   // The number of arguments of a tracepoint; 0 if this kernel has none of that name.
   int TracepointArguments(const std::string& name) const;
