@@ -74,6 +74,19 @@ bool IsAsleep(pid_t thread) {
   return stat.find(") S ") != std::string::npos;
 }
 
+// So many requests are heard; of the responses the server can send a few, until PassPackets().
+void AskWithoutRoomForAnswers(const Pair& pair, std::size_t count) {
+  constexpr int kSmallest = 4608;
+  setsockopt(pair.server.get(), SOL_SOCKET, SO_SNDBUF, &kSmallest, sizeof(kSmallest));
+  std::string requests;
+  for (std::size_t i = 0; i < count; ++i) {
+    requests += Get("/a");
+  }
+  ASSERT_TRUE(Say(pair.client.get(), requests));
+  ASSERT_EQ(Hear(pair.server.get(), requests.size()), requests);
+  DropPackets(pair.client.get());
+}
+
 struct Calls {
   std::string name;
   Send send;
@@ -237,16 +250,8 @@ TEST_F(HttpCallsTest, UntouchedMemoryAtTheEndOfABody) {
 
 // It gives the socket away before the kernel has touched anything.
 TEST_F(HttpCallsTest, UntouchedMemoryOfACallThatWaitsForItsFirstByte) {
-  constexpr int kSmallest = 4608;
   constexpr std::size_t kMost = 64;
-  setsockopt(pair_.server.get(), SOL_SOCKET, SO_SNDBUF, &kSmallest, sizeof(kSmallest));
-  std::string requests;
-  for (std::size_t i = 0; i < kMost; ++i) {
-    requests += Get("/a");
-  }
-  ASSERT_TRUE(Say(pair_.client.get(), requests));
-  ASSERT_EQ(Hear(pair_.server.get(), requests.size()), requests);
-  DropPackets(pair_.client.get());
+  ASSERT_NO_FATAL_FAILURE(AskWithoutRoomForAnswers(pair_, kMost));
   // The one for which there is no room is postponed, too, and comes to nothing.
   const std::string response = Ok(std::string(1000, 'r'));
   std::deque<Untouched> answered;
@@ -277,16 +282,8 @@ TEST_F(HttpCallsTest, UntouchedMemoryOfACallThatWaitsForItsFirstByte) {
 
 // A server may give up what the socket refused, and say something else.
 TEST_F(HttpCallsTest, WhatTheSocketRefusesIsNotTold) {
-  constexpr int kSmallest = 4608;
   constexpr std::size_t kMost = 64;
-  setsockopt(pair_.server.get(), SOL_SOCKET, SO_SNDBUF, &kSmallest, sizeof(kSmallest));
-  std::string requests;
-  for (std::size_t i = 0; i < kMost; ++i) {
-    requests += Get("/a");
-  }
-  ASSERT_TRUE(Say(pair_.client.get(), requests));
-  ASSERT_EQ(Hear(pair_.server.get(), requests.size()), requests);
-  DropPackets(pair_.client.get());
+  ASSERT_NO_FATAL_FAILURE(AskWithoutRoomForAnswers(pair_, kMost));
   const std::string response = Ok(std::string(1000, 'r'));
   Lines briefs;
   while (send(pair_.server.get(), response.data(), response.size(), MSG_DONTWAIT) ==
