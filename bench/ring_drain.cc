@@ -18,6 +18,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <bpf/bpf.h>
@@ -174,6 +175,18 @@ masflow::Process SomeProcess() {
   return {.id = {.pid = 4242, .start = std::chrono::seconds(1000)}, .uid = 1000, .comm = "ls"};
 }
 
+// `arguments`: what the stream takes besides its session.
+template <class Stream, class View, class Event, class... Arguments>
+Kind KindOf(std::string name, masflow::StreamKind kind, const Event& event,
+            Arguments... arguments) {
+  return {std::move(name), kind, masflow::internal::EncodeRecord(event), [=](int* events) {
+            auto stream = std::make_unique<Stream>(
+                std::make_shared<masflow::internal::SessionCore>(nullptr), arguments...);
+            stream->template SetCallback<View>([=](const auto&) { ++*events; });
+            return stream;
+          }};
+}
+
 Kind ExecKind() {
   masflow::ProcessExec exec;
   exec.process = SomeProcess();
@@ -181,37 +194,22 @@ Kind ExecKind() {
   exec.executable = "/usr/bin/ls";
   exec.args = std::string("ls\0-la\0", 7) + std::string(100, 'p') + '\0';
   exec.args_total_bytes = static_cast<std::uint32_t>(exec.args->size());
-  return {"exec", masflow::StreamKind::kProcess, masflow::internal::EncodeRecord(exec),
-          [](int* events) {
-            auto stream = std::make_unique<masflow::internal::ProcessStreamCore>(
-                std::make_shared<masflow::internal::SessionCore>(nullptr), false);
-            stream->SetCallback<masflow::ProcessExecView>([=](const auto&) { ++*events; });
-            return stream;
-          }};
+  return KindOf<masflow::internal::ProcessStreamCore, masflow::ProcessExecView>(
+      "exec", masflow::StreamKind::kProcess, exec, /*snapshot=*/false);
 }
 
 Kind ExitKind() {
   masflow::ProcessExit exit;
   exit.process = SomeProcess();
-  return {"exit", masflow::StreamKind::kProcess, masflow::internal::EncodeRecord(exit),
-          [](int* events) {
-            auto stream = std::make_unique<masflow::internal::ProcessStreamCore>(
-                std::make_shared<masflow::internal::SessionCore>(nullptr), false);
-            stream->SetCallback<masflow::ProcessExitView>([=](const auto&) { ++*events; });
-            return stream;
-          }};
+  return KindOf<masflow::internal::ProcessStreamCore, masflow::ProcessExitView>(
+      "exit", masflow::StreamKind::kProcess, exit, /*snapshot=*/false);
 }
 
 Kind CloseKind() {
   masflow::TcpClose close;
   close.connection.owner = SomeProcess();
-  return {"close", masflow::StreamKind::kTcp, masflow::internal::EncodeRecord(close),
-          [](int* events) {
-            auto stream = std::make_unique<masflow::internal::TcpStreamCore>(
-                std::make_shared<masflow::internal::SessionCore>(nullptr));
-            stream->SetCallback<masflow::TcpCloseView>([=](const auto&) { ++*events; });
-            return stream;
-          }};
+  return KindOf<masflow::internal::TcpStreamCore, masflow::TcpCloseView>(
+      "close", masflow::StreamKind::kTcp, close);
 }
 
 }  // namespace
